@@ -1,0 +1,53 @@
+//! ECDSA on P-256 with SHA-256 (FIPS 186-5), named ES256 by RFC 7518 §3.4; signatures are `r ‖ s`, 64 bytes.
+
+use p256::ecdsa::{
+    Signature, SigningKey as P256SigningKey, VerifyingKey as P256VerifyingKey,
+    signature::{Signer, Verifier},
+};
+
+use super::OpenError;
+use crate::secret::SecretBytes;
+
+/// Bytes of a signature.
+pub(crate) const SIGNATURE_LENGTH: usize = 64;
+/// Bytes of an uncompressed public point.
+pub(crate) const POINT_LENGTH: usize = 65;
+
+/// Signs; the scalar wipes itself.
+pub(crate) struct SigningKey(P256SigningKey);
+
+impl SigningKey {
+    /// The key with this scalar; `None` for the 2^-32 of values that are no scalar.
+    pub(crate) fn from_scalar(scalar: &SecretBytes<32>) -> Option<Self> {
+        // EXPOSE: the scalar becomes the key.
+        P256SigningKey::from_slice(scalar.expose()).ok().map(Self)
+    }
+
+    /// Deterministic nonce (RFC 6979): no random source to get wrong.
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LENGTH] {
+        let signature: Signature = self.0.sign(message);
+        signature.to_bytes().into()
+    }
+
+    /// The public point, uncompressed SEC1.
+    pub(crate) fn point(&self) -> [u8; POINT_LENGTH] {
+        let bytes = self.0.verifying_key().to_sec1_point(false);
+        bytes.as_bytes().try_into().unwrap_or([0; POINT_LENGTH])
+    }
+}
+
+/// Whether `point` is a point of the curve.
+pub(crate) fn is_point(point: &[u8; POINT_LENGTH]) -> bool {
+    P256VerifyingKey::from_sec1_bytes(point).is_ok()
+}
+
+/// Checks a signature under an uncompressed point.
+pub(crate) fn verify(
+    point: &[u8; POINT_LENGTH],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), OpenError> {
+    let key = P256VerifyingKey::from_sec1_bytes(point).map_err(|_| OpenError)?;
+    let signature = Signature::from_slice(signature).map_err(|_| OpenError)?;
+    key.verify(message, &signature).map_err(|_| OpenError)
+}
