@@ -41,7 +41,14 @@ macro_rules! identifiers {
 
             /// Generates a fresh identifier of 128 random bits.
             pub fn generate(rng: &mut dyn CryptoRng) -> Self {
-                Self(identifiers!(@spell $case random_base32(rng)))
+                let mut entropy = [0; 16];
+                rng.fill_bytes(&mut entropy);
+                Self::from_entropy(entropy)
+            }
+
+            /// The identifier that spells these 128 bits.
+            pub fn from_entropy(entropy: [u8; 16]) -> Self {
+                Self(identifiers!(@spell $case base32(entropy)))
             }
 
             /// The 26 ASCII characters.
@@ -116,13 +123,11 @@ identifiers! {
 
 /// A fresh id for things of our making inside an item (fields, sections), in the form the vendor's server gives them.
 pub fn generate_member_id(rng: &mut dyn CryptoRng) -> String {
-    String::from_utf8_lossy(&random_base32(rng)).into_owned()
+    String::from(ItemId::generate(rng).as_str())
 }
 
-fn random_base32(rng: &mut dyn CryptoRng) -> [u8; ID_LENGTH] {
+fn base32(entropy: [u8; 16]) -> [u8; ID_LENGTH] {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let mut entropy = [0u8; 16];
-    rng.fill_bytes(&mut entropy);
     let mut bits = u128::from_be_bytes(entropy);
     let mut out = [0u8; ID_LENGTH];
     // 26 × 5 = 130 bits: the last character carries the three lowest bits, then two zero bits.

@@ -30,10 +30,13 @@
 )]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod cache;
 mod cipher;
 pub mod encoding;
+pub mod file;
 pub mod id;
 pub mod item;
 pub mod key;

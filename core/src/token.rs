@@ -27,10 +27,11 @@ use crate::{
     encoding,
     id::{AccountId, EnvironmentId, ItemId, KeyId, TokenId, UserId, VaultId},
     key::{EnvironmentKey, OperatorKey, TokenKey, TokenPlace, VaultKey, WrappedKey},
-    records::{Fault, Head, PartRecord, Records, TokenGrant, TokenRecord, TokenState},
+    records::{Fault, Head, PartRecord, Records, TokenGrant, TokenRecord, TokenState, VaultRecord},
     seal::{self, Kind, Place, Sealed},
     secret::{SecretBytes, SecretText},
     time::Timestamp,
+    vault::VaultAttributes,
 };
 
 /// What a token may do in a vault.
@@ -336,6 +337,18 @@ impl Grant {
         })
     }
 
+    /// A vault's name and description: whoever may do anything in a vault may know what it is called.
+    pub fn open_attributes(&self, record: &VaultRecord) -> Result<VaultAttributes, AccessError> {
+        let access = ReadAccess {
+            vault: record.id,
+            keys: self.unwrap(self.scope(&record.id)?)?,
+        };
+        let opened = access
+            .open_attributes(record.attribute_version, &record.attributes)
+            .map_err(|_| AccessError::Damaged)?;
+        serde_json::from_slice(&opened).map_err(|_| AccessError::Damaged)
+    }
+
     fn scope(&self, vault: &VaultId) -> Result<&TokenGrant, AccessError> {
         self.record
             .grants
@@ -486,6 +499,25 @@ impl WriteAccess {
     /// The vault it is for.
     pub const fn vault(&self) -> VaultId {
         self.read.vault
+    }
+
+    /// The id of the item that a client's `Idempotency-Key` makes: the same key makes the same item. The oldest key
+    /// decides, so that it stays the same while a rotation is under way.
+    pub fn derive_item_id(&self, token: &TokenId, idempotency_key: &str) -> ItemId {
+        let index = self.read.keys.last().map(VaultKey::derive_index_key);
+        let mac = index.map(|key| {
+            // EXPOSE: the index key goes to the MAC; the purpose keeps these apart from title marks.
+            hash::hmac_sha256(
+                key.expose(),
+                &[
+                    b"\xffsekisho/v1/idempotency",
+                    token.as_bytes(),
+                    idempotency_key.as_bytes(),
+                ],
+            )
+        });
+        let mac = mac.unwrap_or_default();
+        ItemId::from_entropy(mac.first_chunk().copied().unwrap_or_default())
     }
 
     /// Seals a part of an item of this vault under the newest key.

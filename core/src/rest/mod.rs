@@ -2,22 +2,46 @@
 //!
 //! A carrier (native server or component) brings the request and the [`Ports`], and carries the [`Response`] away.
 //! Everything that decides is in between, so the same exchange gives the same bytes on every runtime (invariant 8).
+//!
+//! A request goes straight down: [`Route::parse`] (a bad id stops) → `token` → [`crate::token::Grant`] (401) →
+//! `grant.read(vault)` → [`crate::token::ReadAccess`] (403) → records → open → JSON.
 
-use alloc::vec::Vec;
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
-use http::{Request, Response as HttpResponse, StatusCode};
+use http::{HeaderValue, Method, Request, Response as HttpResponse, StatusCode, header, request};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
     id::{ItemId, TokenId, VaultId},
-    records::{Fault, Records},
+    records::{Fault, Head, Records},
     time::Timestamp,
+    token::{Grant, RawToken},
 };
+
+pub mod filter;
+mod matching;
+mod query;
+mod read;
+mod refusal;
+mod route;
+mod status;
+mod write;
+
+pub use refusal::Refusal;
+pub use route::Route;
 
 /// The Connect release whose API is answered: header `1Password-Connect-Version` (connect-contract.md §0.2 no. 6).
 pub const CONNECT_VERSION: &str = "1.8.2";
+/// Name of the header that carries [`CONNECT_VERSION`].
+pub const CONNECT_VERSION_HEADER: &str = "1password-connect-version";
+/// Name of the header that names a request in logs and error bodies.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
 
 /// Largest request body taken, in bytes; a larger one is answered 413.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -52,6 +76,18 @@ pub enum Action {
     Update,
     /// An item was removed.
     Delete,
+}
+
+impl Action {
+    /// The vendor's word in refusals.
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// One access (connect-contract.md §2.7).
@@ -102,8 +138,269 @@ pub type Response = HttpResponse<Body>;
 
 /// Answers one request. Never panics, never fails: every refusal is an answer too.
 pub fn answer(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Response {
-    let _ = (request, ports.now);
-    let mut response = HttpResponse::new(Body::full(Zeroizing::new(Vec::new())));
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
+    let request_id = request_id(request, ports.rng);
+    let is_head = *request.method() == Method::HEAD;
+    let reply =
+        decide(request, ports).unwrap_or_else(|refusal| Reply::refused(&refusal, &request_id));
+    reply.into_response(&request_id, is_head)
+}
+
+/// A refusal made by a carrier before [`answer`] could be asked: too large, too slow, too many.
+pub fn refuse(refusal: &Refusal, request_id: &str) -> Response {
+    Reply::refused(refusal, request_id).into_response(request_id, false)
+}
+
+/// The client's own id for the request if it is a sane one, else a fresh UUID (RFC 9562 version 4).
+fn request_id(request: &Request<Vec<u8>>, rng: &mut dyn CryptoRng) -> String {
+    let given = request
+        .headers()
+        .get(REQUEST_ID_HEADER)
+        .and_then(|id| id.to_str().ok());
+    let is_sane = |id: &&str| {
+        (1..=128).contains(&id.len())
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+    };
+    given
+        .filter(is_sane)
+        .map_or_else(|| uuid(rng), ToString::to_string)
+}
+
+/// A random UUID.
+pub fn uuid(rng: &mut dyn CryptoRng) -> String {
+    let mut bytes = [0; 16];
+    rng.fill_bytes(&mut bytes);
+    let bits =
+        (u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!(
+        "{}-{}-{}-{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32)
+    )
+}
+
+fn decide(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Result<Reply, Refusal> {
+    let route = Route::parse(request.method(), request.uri().path())?;
+    match route {
+        Route::Heartbeat => return Ok(status::heartbeat()),
+        Route::Health => return Ok(status::health(ports.records)),
+        _ => {}
+    }
+    let asked = Asked::admit(request, ports)?;
+    match route {
+        Route::Heartbeat | Route::Health => Err(Refusal::no_route()),
+        Route::Vaults => read::vaults(&asked, ports),
+        Route::Vault(vault) => read::vault(&asked, ports, &vault),
+        Route::Items(vault) => read::items(&asked, ports, &vault),
+        Route::Item(vault, item) => read::item(&asked, ports, &vault, &item),
+        Route::CreateItem(vault) => write::create(&asked, ports, vault, request.body()),
+        Route::ReplaceItem(vault, item) => {
+            write::replace(&asked, ports, vault, item, request.body())
+        }
+        Route::PatchItem(vault, item) => write::patch(&asked, ports, vault, item, request.body()),
+        Route::DeleteItem(vault, item) => write::delete(&asked, ports, vault, item),
+    }
+}
+
+/// A request whose token was checked, on records that are fresh enough.
+struct Asked<'a> {
+    parts: RequestParts<'a>,
+    head: Head,
+    grant: Grant,
+}
+
+struct RequestParts<'a> {
+    headers: &'a http::HeaderMap,
+    uri: &'a http::Uri,
+}
+
+impl<'a> Asked<'a> {
+    fn admit(request: &'a Request<Vec<u8>>, ports: &Ports<'_>) -> Result<Self, Refusal> {
+        if request.body().len() > MAX_BODY {
+            return Err(Refusal::body_too_large(MAX_BODY));
+        }
+        let bearer = bearer(request.headers()).ok_or_else(Refusal::no_token)?;
+        let head = ports.records.head().map_err(Refusal::fault)?;
+        if ports.now > head.issued_at.plus_seconds(head.max_stale) {
+            return Err(Refusal::stale());
+        }
+        let grant = RawToken::parse(bearer)?.check(&head, ports.records, ports.now)?;
+        Ok(Self {
+            parts: RequestParts {
+                headers: request.headers(),
+                uri: request.uri(),
+            },
+            head,
+            grant,
+        })
+    }
+
+    fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
+        self.parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    }
+
+    fn query(&self) -> query::Query<'a> {
+        query::Query::of(self.parts.uri)
+    }
+
+    /// Notes an access of this token.
+    fn note(&self, ports: &Ports<'_>, action: Action, vault: VaultId, item: Option<(ItemId, u64)>) {
+        ports.usage.note(UsageEvent {
+            token: self.grant.token(),
+            action,
+            allowed: true,
+            vault,
+            item: item.map(|(id, _)| id),
+            item_version: item.map(|(_, version)| version),
+            at: ports.now,
+        });
+    }
+
+    /// Notes an access that was refused, and makes the refusal.
+    fn denied(
+        &self,
+        ports: &Ports<'_>,
+        action: Action,
+        vault: &VaultId,
+        item: Option<ItemId>,
+        error: crate::token::AccessError,
+    ) -> Refusal {
+        ports.usage.note(UsageEvent {
+            token: self.grant.token(),
+            action,
+            allowed: false,
+            vault: *vault,
+            item,
+            item_version: None,
+            at: ports.now,
+        });
+        Refusal::access(error, action.verb(), vault)
+    }
+}
+
+/// The bearer's text (RFC 6750 §2.1); the scheme is read in any case.
+fn bearer(headers: &http::HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// An answer in the making.
+struct Reply {
+    status: StatusCode,
+    content_type: &'static str,
+    body: Zeroizing<Vec<u8>>,
+    headers: Vec<(http::HeaderName, HeaderValue)>,
+}
+
+const JSON: &str = "application/json";
+
+impl Reply {
+    const fn json(body: Zeroizing<Vec<u8>>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            content_type: JSON,
+            body,
+            headers: Vec::new(),
+        }
+    }
+
+    fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            content_type: "",
+            body: Zeroizing::new(Vec::new()),
+            headers: Vec::new(),
+        }
+    }
+
+    fn refused(refusal: &Refusal, request_id: &str) -> Self {
+        let body = Zeroizing::new(refusal.body(request_id));
+        let headers = refusal.header().into_iter().collect();
+        Self {
+            status: refusal.status,
+            content_type: JSON,
+            body,
+            headers,
+        }
+    }
+
+    fn with(mut self, name: http::HeaderName, value: &str) -> Self {
+        // Our own values are plain ASCII; one that is not must not take the answer down with it.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    fn into_response(self, request_id: &str, is_head: bool) -> Response {
+        let mut response = HttpResponse::new(());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.reserve(5 + self.headers.len());
+        headers.insert(
+            CONNECT_VERSION_HEADER,
+            HeaderValue::from_static(CONNECT_VERSION),
+        );
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert(REQUEST_ID_HEADER, id);
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if !self.content_type.is_empty() {
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static(self.content_type),
+            );
+        }
+        if !matches!(
+            self.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        ) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+        }
+        headers.extend(
+            self.headers
+                .into_iter()
+                .map(|(name, value)| (Some(name), value)),
+        );
+        let body = if is_head {
+            Zeroizing::new(Vec::new())
+        } else {
+            self.body
+        };
+        response.map(|()| Body::full(body))
+    }
+}
+
+/// Whether the request may bring an item: JSON, or what curl says when it is told nothing.
+fn accepts_content(parts: &RequestParts<'_>) -> Result<(), Refusal> {
+    let Some(value) = parts.headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let value = value.to_str().unwrap_or("?").to_ascii_lowercase();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    let is_json = essence == JSON || essence == "text/json" || essence.ends_with("+json");
+    let is_neutral = matches!(
+        essence,
+        "" | "text/plain" | "application/octet-stream" | "application/x-www-form-urlencoded"
+    );
+    if is_json || is_neutral {
+        Ok(())
+    } else {
+        Err(Refusal::content_type())
+    }
+}
+
+/// For carriers that only have the head of a request: whether its body may be larger than [`MAX_BODY`].
+pub fn body_limit(_parts: &request::Parts) -> usize {
+    MAX_BODY
 }
