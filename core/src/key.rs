@@ -707,7 +707,7 @@ mod tests {
             );
             assert!(TokenKey::generate(rng).unwrap(&place, wrapped).is_err());
         }
-        let mut older = direct.0.clone();
+        let mut older = direct.0;
         older[5] ^= 1;
         assert!(
             secret.unwrap(&place, &WrappedKey(older)).is_err(),

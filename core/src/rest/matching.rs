@@ -12,7 +12,7 @@ use crate::{
 
 /// How `eq` and `ne` compare texts. Everything else compares without case, as SCIM does by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Case {
+pub(super) enum Case {
     /// To the letter (but for Unicode normalisation).
     Exact,
     /// Whatever the case.
@@ -21,7 +21,7 @@ pub enum Case {
 
 /// Whether a JSON object matches. Attributes are its members; `name` and `title` are one, `tag` is any of `tags`,
 /// `url` any `href` of `urls`, and dots go into objects.
-pub fn matches(filter: &Filter, object: &Value, case: Case) -> bool {
+pub(super) fn matches(filter: &Filter, object: &Value, case: Case) -> bool {
     match filter {
         Filter::And(left, right) => matches(left, object, case) && matches(right, object, case),
         Filter::Or(left, right) => matches(left, object, case) || matches(right, object, case),

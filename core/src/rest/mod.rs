@@ -19,11 +19,13 @@ use zeroize::Zeroizing;
 
 use crate::{
     id::{ItemId, TokenId, VaultId},
-    records::{Fault, Head, Records},
+    records::{Head, Records},
     time::Timestamp,
     token::{Grant, RawToken},
 };
 
+mod body;
+mod files;
 pub mod filter;
 mod matching;
 mod query;
@@ -33,6 +35,7 @@ mod route;
 mod status;
 mod write;
 
+pub use body::Body;
 pub use refusal::Refusal;
 pub use route::Route;
 
@@ -111,28 +114,6 @@ pub struct UsageEvent {
     pub at: Timestamp,
 }
 
-/// An answer's body: pulled piece by piece, so that a large file never sits whole in memory.
-#[derive(Debug)]
-pub struct Body {
-    full: Option<Zeroizing<Vec<u8>>>,
-}
-
-impl Body {
-    /// A body that is all there.
-    pub const fn full(bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self { full: Some(bytes) }
-    }
-
-    /// The next piece; `None` at the end. Pieces wipe themselves when dropped.
-    pub fn next_chunk(
-        &mut self,
-        records: &dyn Records,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
-        let _ = records;
-        Ok(self.full.take())
-    }
-}
-
 /// An answer.
 pub type Response = HttpResponse<Body>;
 
@@ -199,6 +180,9 @@ fn decide(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Result<Reply, Re
         Route::Vault(vault) => read::vault(&asked, ports, &vault),
         Route::Items(vault) => read::items(&asked, ports, &vault),
         Route::Item(vault, item) => read::item(&asked, ports, &vault, &item),
+        Route::Files(vault, item) => files::list(&asked, ports, vault, item),
+        Route::File(vault, item, file) => files::details(&asked, ports, vault, item, file),
+        Route::Content(vault, item, file) => files::content(&asked, ports, vault, item, file),
         Route::CreateItem(vault) => write::create(&asked, ports, vault, request.body()),
         Route::ReplaceItem(vault, item) => {
             write::replace(&asked, ports, vault, item, request.body())
@@ -246,6 +230,12 @@ impl<'a> Asked<'a> {
             .headers
             .get(name)
             .and_then(|value| value.to_str().ok())
+    }
+
+    /// Whether a list of entity tags holds this one.
+    fn has_tag(&self, name: header::HeaderName, tag: &str) -> bool {
+        self.header(name)
+            .is_some_and(|tags| tags.split(',').any(|given| given.trim() == tag))
     }
 
     fn query(&self) -> query::Query<'a> {
@@ -298,7 +288,7 @@ fn bearer(headers: &http::HeaderMap) -> Option<&str> {
 struct Reply {
     status: StatusCode,
     content_type: &'static str,
-    body: Zeroizing<Vec<u8>>,
+    body: Body,
     headers: Vec<(http::HeaderName, HeaderValue)>,
 }
 
@@ -306,31 +296,28 @@ const JSON: &str = "application/json";
 
 impl Reply {
     const fn json(body: Zeroizing<Vec<u8>>) -> Self {
+        Self::stream(StatusCode::OK, JSON, Body::full(body))
+    }
+
+    const fn stream(status: StatusCode, content_type: &'static str, body: Body) -> Self {
         Self {
-            status: StatusCode::OK,
-            content_type: JSON,
+            status,
+            content_type,
             body,
             headers: Vec::new(),
         }
     }
 
     fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            content_type: "",
-            body: Zeroizing::new(Vec::new()),
-            headers: Vec::new(),
-        }
+        Self::stream(status, "", Body::full(Zeroizing::default()))
     }
 
     fn refused(refusal: &Refusal, request_id: &str) -> Self {
-        let body = Zeroizing::new(refusal.body(request_id));
+        let body = Body::full(Zeroizing::new(refusal.body(request_id)));
         let headers = refusal.header().into_iter().collect();
         Self {
-            status: refusal.status,
-            content_type: JSON,
-            body,
             headers,
+            ..Self::stream(refusal.status, JSON, body)
         }
     }
 
@@ -365,7 +352,10 @@ impl Reply {
             self.status,
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
         ) {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+            headers.insert(
+                header::CONTENT_LENGTH,
+                HeaderValue::from(self.body.remaining()),
+            );
         }
         headers.extend(
             self.headers
@@ -373,11 +363,11 @@ impl Reply {
                 .map(|(name, value)| (Some(name), value)),
         );
         let body = if is_head {
-            Zeroizing::new(Vec::new())
+            Body::full(Zeroizing::default())
         } else {
             self.body
         };
-        response.map(|()| Body::full(body))
+        response.map(|()| body)
     }
 }
 

@@ -4,16 +4,16 @@ use alloc::{string::String, vec::Vec};
 
 /// The parameters of one request, still encoded.
 #[derive(Debug, Clone, Copy)]
-pub struct Query<'a>(&'a str);
+pub(super) struct Query<'a>(&'a str);
 
 impl<'a> Query<'a> {
     /// Of a request's target.
-    pub fn of(uri: &'a http::Uri) -> Self {
+    pub(super) fn of(uri: &'a http::Uri) -> Self {
         Self(uri.query().unwrap_or_default())
     }
 
     /// The encoded values of a parameter.
-    pub fn raw(&self, name: &str) -> impl Iterator<Item = &'a str> {
+    pub(super) fn raw(&self, name: &str) -> impl Iterator<Item = &'a str> {
         let pairs = self.0.split('&').filter(|pair| !pair.is_empty());
         pairs.filter_map(move |pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -22,13 +22,13 @@ impl<'a> Query<'a> {
     }
 
     /// A parameter's value, decoded; the first one counts.
-    pub fn value(&self, name: &str) -> Option<String> {
+    pub(super) fn value(&self, name: &str) -> Option<String> {
         self.raw(name).next().map(|raw| text(raw, true))
     }
 }
 
 /// Decodes percent escapes and, if told to, `+` for blanks. Bytes that are not UTF-8 are replaced.
-pub fn text(raw: &str, plus_is_blank: bool) -> String {
+pub(super) fn text(raw: &str, plus_is_blank: bool) -> String {
     String::from_utf8_lossy(&percent_decode(raw, plus_is_blank)).into_owned()
 }
 

@@ -122,7 +122,7 @@ pub(super) fn vault(
         "\"{}-{}\"",
         record.attribute_version, record.content_version
     );
-    if is_unchanged(asked, &etag) {
+    if asked.has_tag(header::IF_NONE_MATCH, &etag) {
         return Ok(not_modified(&etag));
     }
     Ok(Reply::json(json::to_bytes(&open_vault(asked, &record)?)).with(header::ETAG, &etag))
@@ -160,7 +160,7 @@ pub(super) fn items(
         "\"{}-{}\"",
         record.attribute_version, record.content_version
     );
-    if is_unchanged(asked, &etag) {
+    if asked.has_tag(header::IF_NONE_MATCH, &etag) {
         return Ok(not_modified(&etag));
     }
     let listing = Listing {
@@ -236,12 +236,6 @@ impl ItemTag {
         tags.split(',')
             .any(|tag| tag.trim() == self.text(false) || tag.trim() == self.text(true))
     }
-}
-
-fn is_unchanged(asked: &Asked<'_>, etag: &str) -> bool {
-    asked
-        .header(header::IF_NONE_MATCH)
-        .is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == etag))
 }
 
 fn not_modified(etag: &str) -> Reply {

@@ -32,6 +32,7 @@ enum Extra {
     None,
     RetryAfter(u16),
     Allow(&'static str),
+    Size(u64),
 }
 
 #[derive(Serialize)]
@@ -77,6 +78,10 @@ impl Refusal {
         match self.extra {
             Extra::None => None,
             Extra::RetryAfter(seconds) => Some((header::RETRY_AFTER, HeaderValue::from(seconds))),
+            Extra::Size(size) => {
+                let range = HeaderValue::from_str(&format!("bytes */{size}")).ok()?;
+                Some((header::CONTENT_RANGE, range))
+            }
             Extra::Allow(methods) => Some((header::ALLOW, HeaderValue::from_static(methods))),
         }
     }
@@ -171,13 +176,32 @@ impl Refusal {
         )
     }
 
-    #[allow(dead_code, reason = "used by the file routes")]
     pub(super) fn file_missing(file: &FileId) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "file_not_found",
             format!("file {file} not found"),
         )
+    }
+
+    pub(super) fn too_large_to_inline(vault: &VaultId, item: &ItemId, file: &FileId) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "file_too_large_to_inline",
+            format!(
+                "File is too large to inline in request. Use the /v1/vaults/{vault}/items/{item}/files/{file}/content endpoint instead."
+            ),
+        )
+    }
+
+    pub(super) fn range(size: u64) -> Self {
+        let mut refusal = Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "range",
+            "The range lies outside the file",
+        );
+        refusal.extra = Extra::Size(size);
+        refusal
     }
 
     pub(super) fn precondition() -> Self {

@@ -5,7 +5,7 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 use http::Method;
 
 use super::{query::percent_decode, refusal::Refusal};
-use crate::id::{ItemId, VaultId};
+use crate::id::{FileId, ItemId, VaultId};
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,12 @@ pub enum Route {
     Vault(VaultId),
     /// `GET /v1/vaults/{v}/items`
     Items(VaultId),
+    /// `GET /v1/vaults/{v}/items/{i}/files`
+    Files(VaultId, ItemId),
+    /// `GET /v1/vaults/{v}/items/{i}/files/{f}`
+    File(VaultId, ItemId, FileId),
+    /// `GET /v1/vaults/{v}/items/{i}/files/{f}/content`
+    Content(VaultId, ItemId, FileId),
     /// `POST /v1/vaults/{v}/items`
     CreateItem(VaultId),
     /// `GET /v1/vaults/{v}/items/{i}`
@@ -61,6 +67,15 @@ impl Route {
                     _ => Err(Refusal::method("GET, HEAD, PUT, PATCH, DELETE")),
                 }
             }
+            ["v1", "vaults", v, "items", i, "files"] => {
+                get(method, Self::Files(vault(v)?, item(i)?))
+            }
+            ["v1", "vaults", v, "items", i, "files", f] => {
+                get(method, Self::File(vault(v)?, item(i)?, file(f)?))
+            }
+            ["v1", "vaults", v, "items", i, "files", f, "content"] => {
+                get(method, Self::Content(vault(v)?, item(i)?, file(f)?))
+            }
             // A title with a slash pasted into the path (Ansible): still the client's wrong id first.
             ["v1", "vaults", v, "items", ..] => vault(v).and_then(|_| Err(Refusal::no_route())),
             _ => Err(Refusal::no_route()),
@@ -81,6 +96,10 @@ fn vault(segment: &str) -> Result<VaultId, Refusal> {
 
 fn item(segment: &str) -> Result<ItemId, Refusal> {
     ItemId::parse(segment).map_err(|_| Refusal::bad_id("Item"))
+}
+
+fn file(segment: &str) -> Result<FileId, Refusal> {
+    FileId::parse(segment).map_err(|_| Refusal::bad_id("File"))
 }
 
 fn segment(raw: &str) -> Cow<'_, str> {

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{CONNECT_VERSION, Reply};
+use super::{Body, CONNECT_VERSION, Reply};
 use crate::records::{Fault, Records};
 
 #[derive(Serialize)]
@@ -25,12 +25,11 @@ struct Dependency<'a> {
 }
 
 pub(super) fn heartbeat() -> Reply {
-    Reply {
-        status: StatusCode::OK,
-        content_type: "text/plain",
-        body: Zeroizing::new(b".".to_vec()),
-        headers: Vec::new(),
-    }
+    Reply::stream(
+        StatusCode::OK,
+        "text/plain",
+        Body::full(Zeroizing::new(b".".to_vec())),
+    )
 }
 
 /// Always 200, as the vendor's: probes of swapped-in deployments must not start to fail. `/ready` is the strict one.
