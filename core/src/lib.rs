@@ -15,6 +15,7 @@
 //! | [`records`] | the one port to sealed records |
 //! | [`cache`] | the immutable [`cache::Snapshot`] |
 //! | [`sync`] | a feed page to a plan, a plan to the next snapshot |
+//! | [`reference`] | secret references and what they mean in an item |
 //! | [`rest`] | the whole REST API as one function |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -41,6 +42,7 @@ pub mod id;
 pub mod item;
 pub mod key;
 pub mod records;
+pub mod reference;
 pub mod rest;
 pub mod seal;
 pub mod secret;
