@@ -24,9 +24,11 @@ use crate::{
     token::{Grant, RawToken},
 };
 
+mod batch;
 mod body;
 mod files;
 pub mod filter;
+mod list;
 mod matching;
 mod query;
 mod read;
@@ -121,8 +123,8 @@ pub type Response = HttpResponse<Body>;
 pub fn answer(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Response {
     let request_id = request_id(request, ports.rng);
     let is_head = *request.method() == Method::HEAD;
-    let reply =
-        decide(request, ports).unwrap_or_else(|refusal| Reply::refused(&refusal, &request_id));
+    let reply = decide(request, ports, &request_id)
+        .unwrap_or_else(|refusal| Reply::refused(&refusal, &request_id));
     reply.into_response(&request_id, is_head)
 }
 
@@ -166,23 +168,28 @@ pub fn uuid(rng: &mut dyn CryptoRng) -> String {
     )
 }
 
-fn decide(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Result<Reply, Refusal> {
+fn decide(
+    request: &Request<Vec<u8>>,
+    ports: &mut Ports<'_>,
+    request_id: &str,
+) -> Result<Reply, Refusal> {
     let route = Route::parse(request.method(), request.uri().path())?;
     match route {
         Route::Heartbeat => return Ok(status::heartbeat()),
         Route::Health => return Ok(status::health(ports.records)),
         _ => {}
     }
-    let asked = Asked::admit(request, ports)?;
+    let asked = Asked::admit(request, ports, request_id)?;
     match route {
         Route::Heartbeat | Route::Health => Err(Refusal::no_route()),
         Route::Vaults => read::vaults(&asked, ports),
         Route::Vault(vault) => read::vault(&asked, ports, &vault),
-        Route::Items(vault) => read::items(&asked, ports, &vault),
+        Route::Items(vault) => list::items(&asked, ports, &vault),
         Route::Item(vault, item) => read::item(&asked, ports, &vault, &item),
         Route::Files(vault, item) => files::list(&asked, ports, vault, item),
         Route::File(vault, item, file) => files::details(&asked, ports, vault, item, file),
         Route::Content(vault, item, file) => files::content(&asked, ports, vault, item, file),
+        Route::Batch => batch::answer(&asked, ports, request.body()),
         Route::CreateItem(vault) => write::create(&asked, ports, vault, request.body()),
         Route::ReplaceItem(vault, item) => {
             write::replace(&asked, ports, vault, item, request.body())
@@ -195,6 +202,7 @@ fn decide(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Result<Reply, Re
 /// A request whose token was checked, on records that are fresh enough.
 struct Asked<'a> {
     parts: RequestParts<'a>,
+    request_id: &'a str,
     head: Head,
     grant: Grant,
 }
@@ -205,7 +213,11 @@ struct RequestParts<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn admit(request: &'a Request<Vec<u8>>, ports: &Ports<'_>) -> Result<Self, Refusal> {
+    fn admit(
+        request: &'a Request<Vec<u8>>,
+        ports: &Ports<'_>,
+        request_id: &'a str,
+    ) -> Result<Self, Refusal> {
         if request.body().len() > MAX_BODY {
             return Err(Refusal::body_too_large(MAX_BODY));
         }
@@ -220,6 +232,7 @@ impl<'a> Asked<'a> {
                 headers: request.headers(),
                 uri: request.uri(),
             },
+            request_id,
             head,
             grant,
         })
@@ -313,7 +326,7 @@ impl Reply {
     }
 
     fn refused(refusal: &Refusal, request_id: &str) -> Self {
-        let body = Body::full(Zeroizing::new(refusal.body(request_id)));
+        let body = Body::full(Zeroizing::new(refusal.to_bytes(request_id)));
         let headers = refusal.header().into_iter().collect();
         Self {
             headers,

@@ -9,21 +9,17 @@ use zeroize::Zeroizing;
 
 use super::{
     Action, Asked, Ports, Refusal, Reply,
-    filter::Filter,
+    list::Wanted,
     matching::{Case, matches},
-    query::{self, Query},
 };
 use crate::{
     id::{ItemId, VaultId},
     item::json,
-    records::{Fault, PartRecord, Records, VaultRecord},
+    records::{Fault, PartRecord, VaultRecord},
     seal::Kind,
     token::ReadAccess,
-    vault::{TitleIndex, VaultAttributes},
+    vault::VaultAttributes,
 };
-
-/// Most items in one answer when the client does not page (Connect itself never pages).
-const LIST_ALL: u32 = u32::MAX;
 
 /// A vault as Connect shows it (connect-contract.md §2.2), members in the vendor's order.
 #[derive(Serialize)]
@@ -118,17 +114,22 @@ pub(super) fn vault(
         ));
     }
     let record = vault_record(ports, vault)?;
-    let etag = format!(
-        "\"{}-{}\"",
-        record.attribute_version, record.content_version
-    );
+    let etag = vault_tag(&record);
     if asked.has_tag(header::IF_NONE_MATCH, &etag) {
         return Ok(not_modified(&etag));
     }
     Ok(Reply::json(json::to_bytes(&open_vault(asked, &record)?)).with(header::ETAG, &etag))
 }
 
-fn vault_record(ports: &Ports<'_>, vault: &VaultId) -> Result<VaultRecord, Refusal> {
+/// Moves with a vault's metadata and with its contents, so it tags lists of its items too.
+pub(super) fn vault_tag(record: &VaultRecord) -> String {
+    format!(
+        "\"{}-{}\"",
+        record.attribute_version, record.content_version
+    )
+}
+
+pub(super) fn vault_record(ports: &Ports<'_>, vault: &VaultId) -> Result<VaultRecord, Refusal> {
     ports.records.vault(vault).map_err(|fault| match fault {
         Fault::Missing => Refusal::vault_missing(vault),
         fault => Refusal::fault(fault),
@@ -141,41 +142,6 @@ fn open_vault(asked: &Asked<'_>, record: &VaultRecord) -> Result<Value, Refusal>
         .open_attributes(record)
         .map_err(|error| Refusal::access(error, "read", &record.id))?;
     Ok(VaultBody::new(record, &attributes).to_value())
-}
-
-/// Summaries of a vault's items.
-pub(super) fn items(
-    asked: &Asked<'_>,
-    ports: &Ports<'_>,
-    vault: &VaultId,
-) -> Result<Reply, Refusal> {
-    let wanted = Wanted::parse(asked.query())?;
-    let page = Page::parse(asked.query())?;
-    let access = asked
-        .grant
-        .read(vault)
-        .map_err(|error| asked.denied(ports, Action::Read, vault, None, error))?;
-    let record = vault_record(ports, vault)?;
-    let etag = format!(
-        "\"{}-{}\"",
-        record.attribute_version, record.content_version
-    );
-    if asked.has_tag(header::IF_NONE_MATCH, &etag) {
-        return Ok(not_modified(&etag));
-    }
-    let listing = Listing {
-        records: ports.records,
-        access: &access,
-        vault,
-    };
-    let reply = match wanted {
-        Some(wanted) => {
-            let found = wanted.select(|filter| listing.filtered(filter))?;
-            page.reply(found)
-        }
-        None => page.reply(listing.slice(page.after.as_ref(), page.limit.saturating_add(1))?),
-    };
-    Ok(reply.with(header::ETAG, &etag))
 }
 
 /// One item, whole.
@@ -208,11 +174,26 @@ pub(super) fn item(
             asked.header(header::IF_NONE_MATCH).unwrap_or_default(),
         ));
     }
-    let (body, has_codes) =
-        json::serve_details(access.open_part(Kind::Details, &record)?, ports.now)
-            .ok_or_else(Refusal::damaged)?;
-    asked.note(ports, Action::Read, *vault, Some((*item, record.version)));
+    let (body, has_codes) = whole(asked, ports, &access, &record)?;
     Ok(Reply::json(body).with(header::ETAG, &tag.text(has_codes)))
+}
+
+/// The JSON of an item's GET, noted as read, and whether it holds one-time codes.
+pub(super) fn whole(
+    asked: &Asked<'_>,
+    ports: &Ports<'_>,
+    access: &ReadAccess,
+    record: &PartRecord,
+) -> Result<(Zeroizing<Vec<u8>>, bool), Refusal> {
+    let opened = access.open_part(Kind::Details, record)?;
+    let served = json::serve_details(opened, ports.now).ok_or_else(Refusal::damaged)?;
+    asked.note(
+        ports,
+        Action::Read,
+        access.vault(),
+        Some((record.id, record.version)),
+    );
+    Ok(served)
 }
 
 /// An item's entity tag: `"7"`, or `W/"7-58000000"` where one-time codes make the answer depend on the time. The
@@ -238,181 +219,6 @@ impl ItemTag {
     }
 }
 
-fn not_modified(etag: &str) -> Reply {
+pub(super) fn not_modified(etag: &str) -> Reply {
     Reply::empty(StatusCode::NOT_MODIFIED).with(header::ETAG, etag)
-}
-
-/// A filter as it may have been meant: with `+` as itself (clients that write blanks as `%20`), or as a blank.
-struct Wanted {
-    filters: Vec<Filter>,
-}
-
-impl Wanted {
-    fn parse(query: Query<'_>) -> Result<Option<Self>, Refusal> {
-        let mut raw = query.raw("filter");
-        let Some(text) = raw.next() else {
-            return Ok(None);
-        };
-        if raw.next().is_some() {
-            return Err(Refusal::filter("it stands twice"));
-        }
-        let blank = Filter::parse(&query::text(text, true));
-        let plus = text
-            .contains('+')
-            .then(|| Filter::parse(&query::text(text, false)).ok())
-            .flatten();
-        match (plus, blank) {
-            (Some(plus), Ok(blank)) => Ok(Some(Self {
-                filters: Vec::from([plus, blank]),
-            })),
-            (Some(only), Err(_)) | (None, Ok(only)) => Ok(Some(Self {
-                filters: Vec::from([only]),
-            })),
-            (None, Err(reason)) => Err(Refusal::filter(reason)),
-        }
-    }
-
-    /// What the first meaning that finds anything finds.
-    fn select<T>(
-        &self,
-        find: impl Fn(&Filter) -> Result<Vec<T>, Refusal>,
-    ) -> Result<Vec<T>, Refusal> {
-        for filter in &self.filters {
-            let found = find(filter)?;
-            if !found.is_empty() {
-                return Ok(found);
-            }
-        }
-        Ok(Vec::new())
-    }
-}
-
-/// An opened summary.
-type Summary = (ItemId, Zeroizing<Vec<u8>>);
-
-struct Listing<'a> {
-    records: &'a dyn Records,
-    access: &'a ReadAccess,
-    vault: &'a VaultId,
-}
-
-impl Listing<'_> {
-    fn slice(&self, after: Option<&ItemId>, limit: u32) -> Result<Vec<Summary>, Refusal> {
-        self.open_all(self.records.list(self.vault, after, limit))
-    }
-
-    fn open_all(&self, records: Result<Vec<PartRecord>, Fault>) -> Result<Vec<Summary>, Refusal> {
-        let records = records.map_err(|fault| match fault {
-            Fault::Missing => Refusal::vault_missing(self.vault),
-            fault => Refusal::fault(fault),
-        })?;
-        records
-            .iter()
-            .map(|record| Ok((record.id, self.access.open_part(Kind::Overview, record)?)))
-            .collect()
-    }
-
-    /// To the letter first; only when nothing matches so, whatever the case (connect-contract.md §1.1).
-    fn filtered(&self, filter: &Filter) -> Result<Vec<Summary>, Refusal> {
-        for case in [Case::Exact, Case::Folded] {
-            let found = self.matching(filter, case)?;
-            if !found.is_empty() {
-                return Ok(found);
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    fn matching(&self, filter: &Filter, case: Case) -> Result<Vec<Summary>, Refusal> {
-        let candidates = match filter.required_title() {
-            Some(title) => self.titled(title, case)?,
-            None => self.slice(None, LIST_ALL)?,
-        };
-        let is_match = |summary: &Summary| {
-            serde_json::from_slice::<Value>(&summary.1)
-                .is_ok_and(|value| matches(filter, &value, case))
-        };
-        Ok(candidates.into_iter().filter(is_match).collect())
-    }
-
-    /// One probe of the blind index for each key generation in use: it opens only what it returns.
-    fn titled(&self, title: &str, case: Case) -> Result<Vec<Summary>, Refusal> {
-        let mut found: Vec<Summary> = Vec::new();
-        for key in self.access.keys() {
-            let index = TitleIndex::derive(key);
-            let mark = match case {
-                Case::Exact => index.exact(title),
-                Case::Folded => index.folded(title),
-            };
-            found.extend(self.open_all(self.records.find(self.vault, &mark))?);
-        }
-        found.sort_by_key(|(id, _)| *id);
-        found.dedup_by_key(|(id, _)| *id);
-        Ok(found)
-    }
-}
-
-/// `limit` and `cursor`: our addition. Without them the whole list is one answer.
-struct Page {
-    limit: u32,
-    after: Option<ItemId>,
-}
-
-/// Header that names where the next page begins.
-const NEXT_CURSOR: http::HeaderName = http::HeaderName::from_static("x-next-cursor");
-
-impl Page {
-    fn parse(query: Query<'_>) -> Result<Self, Refusal> {
-        let limit = match query.value("limit") {
-            None => LIST_ALL,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|limit| (1..=1000).contains(limit))
-                .ok_or_else(|| Refusal::query("limit"))?,
-        };
-        let cursor = query.value("cursor").filter(|cursor| !cursor.is_empty());
-        let after = cursor
-            .map(|cursor| ItemId::parse(&cursor))
-            .transpose()
-            .map_err(|_| Refusal::query("cursor"))?;
-        Ok(Self { limit, after })
-    }
-
-    fn reply(&self, summaries: Vec<Summary>) -> Reply {
-        let mut rest = summaries
-            .into_iter()
-            .filter(|(id, _)| self.after.is_none_or(|after| *id > after))
-            .peekable();
-        let mut shown: Vec<Summary> = Vec::new();
-        while shown.len() < self.limit as usize
-            && let Some(summary) = rest.next()
-        {
-            shown.push(summary);
-        }
-        let next = rest.peek().and(shown.last()).map(|(id, _)| *id);
-        let reply = Reply::json(join(&shown));
-        match next {
-            Some(id) => reply.with(NEXT_CURSOR, id.as_str()),
-            None => reply,
-        }
-    }
-}
-
-/// A JSON array of texts that are JSON already.
-fn join(summaries: &[Summary]) -> Zeroizing<Vec<u8>> {
-    let size = 2 + summaries
-        .iter()
-        .map(|(_, json)| json.len() + 1)
-        .sum::<usize>();
-    let mut out = Zeroizing::new(Vec::with_capacity(size));
-    out.push(b'[');
-    for (at, (_, json)) in summaries.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(json);
-    }
-    out.push(b']');
-    out
 }

@@ -7,12 +7,14 @@ use alloc::{borrow::Cow, format, string::String};
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     cipher::OpenError,
     id::{FileId, ItemId, VaultId},
     item::ItemError,
     records::Fault,
+    reference::ReferenceError,
     token::{AccessError, TokenError},
 };
 
@@ -86,7 +88,12 @@ impl Refusal {
         }
     }
 
-    pub(super) fn body(&self, request_id: &str) -> alloc::vec::Vec<u8> {
+    /// The body's members, for an answer that holds several.
+    pub(super) fn to_value(&self, request_id: &str) -> Value {
+        serde_json::from_slice(&self.to_bytes(request_id)).unwrap_or_default()
+    }
+
+    pub(super) fn to_bytes(&self, request_id: &str) -> alloc::vec::Vec<u8> {
         let body = ErrorBody {
             status: self.status.as_u16(),
             message: &self.message,
@@ -132,6 +139,10 @@ impl Refusal {
             "invalid_parameter",
             format!("Invalid query parameter {name}"),
         )
+    }
+
+    pub(super) fn body(reason: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_body", reason)
     }
 
     pub(super) fn body_too_large(limit: usize) -> Self {
@@ -242,6 +253,22 @@ impl Refusal {
         }
     }
 
+    pub(super) fn vault_unknown() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "vault_not_found",
+            "the token has no vault of that name or id",
+        )
+    }
+
+    pub(super) fn item_unknown() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "item_not_found",
+            "the vault has no item of that title or id",
+        )
+    }
+
     /// Something sealed does not open: tampered with or damaged. The client learns no more than the vendor's text.
     pub(super) fn damaged() -> Self {
         Self::new(
@@ -329,6 +356,21 @@ impl From<ItemError> for Refusal {
                 .hint("a patch is an array of {op, path, value}; fields are addressed as /fields/<id>/value"),
             ItemError::NotJson { .. } | ItemError::DuplicateMember => Self::new(StatusCode::BAD_REQUEST, "invalid_json", text),
             _ => Self::new(StatusCode::BAD_REQUEST, "invalid_item", text),
+        }
+    }
+}
+
+impl From<ReferenceError> for Refusal {
+    fn from(error: ReferenceError) -> Self {
+        let text = format!("{error}");
+        match error {
+            ReferenceError::NotFound => {
+                Self::new(StatusCode::NOT_FOUND, "reference_not_found", text)
+            }
+            ReferenceError::Ambiguous { .. } => {
+                Self::new(StatusCode::CONFLICT, "ambiguous_reference", text)
+            }
+            _ => Self::new(StatusCode::BAD_REQUEST, "invalid_reference", text),
         }
     }
 }

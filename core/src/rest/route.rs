@@ -16,6 +16,8 @@ pub enum Route {
     Health,
     /// `GET /v1/vaults`
     Vaults,
+    /// `POST /v1/batch`, our addition
+    Batch,
     /// `GET /v1/vaults/{v}`
     Vault(VaultId),
     /// `GET /v1/vaults/{v}/items`
@@ -48,6 +50,8 @@ impl Route {
             ["heartbeat"] => get(method, Self::Heartbeat),
             ["health"] => get(method, Self::Health),
             ["v1", "vaults"] => get(method, Self::Vaults),
+            ["v1", "batch"] if *method == Method::POST => Ok(Self::Batch),
+            ["v1", "batch"] => Err(Refusal::method("POST")),
             ["v1", "vaults", v] => get(method, Self::Vault(vault(v)?)),
             ["v1", "vaults", v, "items"] => {
                 let vault = vault(v)?;

@@ -1,0 +1,259 @@
+//! GET of lists: filters, pages, summaries or whole items.
+
+use alloc::vec::Vec;
+
+use http::header;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::{
+    Action, Asked, Ports, Refusal, Reply,
+    filter::Filter,
+    matching::{Case, matches},
+    query::{self, Query},
+    read,
+};
+use crate::{
+    id::{ItemId, VaultId},
+    records::{Fault, PartRecord, Records},
+    seal::Kind,
+    token::ReadAccess,
+    vault::TitleIndex,
+};
+
+/// Most items in one answer when the client does not page (Connect itself never pages).
+const LIST_ALL: u32 = u32::MAX;
+
+/// Summaries of a vault's items.
+pub(super) fn items(
+    asked: &Asked<'_>,
+    ports: &Ports<'_>,
+    vault: &VaultId,
+) -> Result<Reply, Refusal> {
+    let wanted = Wanted::parse(asked.query())?;
+    let page = Page::parse(asked.query())?;
+    let access = asked
+        .grant
+        .read(vault)
+        .map_err(|error| asked.denied(ports, Action::Read, vault, None, error))?;
+    let record = read::vault_record(ports, vault)?;
+    let expand = expands(asked.query())?;
+    let etag = read::vault_tag(&record);
+    if !expand && asked.has_tag(header::IF_NONE_MATCH, &etag) {
+        return Ok(read::not_modified(&etag));
+    }
+    let listing = Listing {
+        records: ports.records,
+        access: &access,
+        vault,
+    };
+    let found = match wanted {
+        Some(wanted) => wanted.select(|filter| listing.filtered(filter))?,
+        None => listing.slice(page.after.as_ref(), page.limit.saturating_add(1))?,
+    };
+    let (mut shown, next) = page.cut(found);
+    if expand {
+        expand_all(asked, ports, &access, &mut shown)?;
+    }
+    let mut reply = Reply::json(join(&shown));
+    if let Some(id) = next {
+        reply = reply.with(NEXT_CURSOR, id.as_str());
+    }
+    // Whole items may hold one-time codes, which no version tells apart.
+    Ok(if expand {
+        reply
+    } else {
+        reply.with(header::ETAG, &etag)
+    })
+}
+
+/// `expand=fields`: our addition, whole items instead of summaries.
+fn expands(query: Query<'_>) -> Result<bool, Refusal> {
+    match query.value("expand").as_deref() {
+        None => Ok(false),
+        Some("fields") => Ok(true),
+        Some(_) => Err(Refusal::query("expand")),
+    }
+}
+
+fn expand_all(
+    asked: &Asked<'_>,
+    ports: &Ports<'_>,
+    access: &ReadAccess,
+    shown: &mut [Summary],
+) -> Result<(), Refusal> {
+    for (id, json) in shown {
+        let record = ports
+            .records
+            .details(&access.vault(), id)
+            .map_err(Refusal::fault)?;
+        (*json, _) = read::whole(asked, ports, access, &record)?;
+    }
+    Ok(())
+}
+
+/// A filter as it may have been meant: with `+` as itself (clients that write blanks as `%20`), or as a blank.
+pub(super) struct Wanted {
+    filters: Vec<Filter>,
+}
+
+impl Wanted {
+    pub(super) fn parse(query: Query<'_>) -> Result<Option<Self>, Refusal> {
+        let mut raw = query.raw("filter");
+        let Some(text) = raw.next() else {
+            return Ok(None);
+        };
+        if raw.next().is_some() {
+            return Err(Refusal::filter("it stands twice"));
+        }
+        let blank = Filter::parse(&query::text(text, true));
+        let plus = text
+            .contains('+')
+            .then(|| Filter::parse(&query::text(text, false)).ok())
+            .flatten();
+        match (plus, blank) {
+            (Some(plus), Ok(blank)) => Ok(Some(Self {
+                filters: Vec::from([plus, blank]),
+            })),
+            (Some(only), Err(_)) | (None, Ok(only)) => Ok(Some(Self {
+                filters: Vec::from([only]),
+            })),
+            (None, Err(reason)) => Err(Refusal::filter(reason)),
+        }
+    }
+
+    /// What the first meaning that finds anything finds.
+    pub(super) fn select<T>(
+        &self,
+        find: impl Fn(&Filter) -> Result<Vec<T>, Refusal>,
+    ) -> Result<Vec<T>, Refusal> {
+        for filter in &self.filters {
+            let found = find(filter)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// An opened summary.
+pub(super) type Summary = (ItemId, Zeroizing<Vec<u8>>);
+
+pub(super) struct Listing<'a> {
+    pub(super) records: &'a dyn Records,
+    pub(super) access: &'a ReadAccess,
+    pub(super) vault: &'a VaultId,
+}
+
+impl Listing<'_> {
+    fn slice(&self, after: Option<&ItemId>, limit: u32) -> Result<Vec<Summary>, Refusal> {
+        self.open_all(self.records.list(self.vault, after, limit))
+    }
+
+    fn open_all(&self, records: Result<Vec<PartRecord>, Fault>) -> Result<Vec<Summary>, Refusal> {
+        let records = records.map_err(|fault| match fault {
+            Fault::Missing => Refusal::vault_missing(self.vault),
+            fault => Refusal::fault(fault),
+        })?;
+        records
+            .iter()
+            .map(|record| Ok((record.id, self.access.open_part(Kind::Overview, record)?)))
+            .collect()
+    }
+
+    /// To the letter first; only when nothing matches so, whatever the case (connect-contract.md §1.1).
+    pub(super) fn filtered(&self, filter: &Filter) -> Result<Vec<Summary>, Refusal> {
+        for case in [Case::Exact, Case::Folded] {
+            let found = self.matching(filter, case)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn matching(&self, filter: &Filter, case: Case) -> Result<Vec<Summary>, Refusal> {
+        let candidates = match filter.required_title() {
+            Some(title) => self.titled(title, case)?,
+            None => self.slice(None, LIST_ALL)?,
+        };
+        let is_match = |summary: &Summary| {
+            serde_json::from_slice::<Value>(&summary.1)
+                .is_ok_and(|value| matches(filter, &value, case))
+        };
+        Ok(candidates.into_iter().filter(is_match).collect())
+    }
+
+    /// One probe of the blind index for each key generation in use: it opens only what it returns.
+    fn titled(&self, title: &str, case: Case) -> Result<Vec<Summary>, Refusal> {
+        let mut found: Vec<Summary> = Vec::new();
+        for key in self.access.keys() {
+            let index = TitleIndex::derive(key);
+            let mark = match case {
+                Case::Exact => index.exact(title),
+                Case::Folded => index.folded(title),
+            };
+            found.extend(self.open_all(self.records.find(self.vault, &mark))?);
+        }
+        found.sort_by_key(|(id, _)| *id);
+        found.dedup_by_key(|(id, _)| *id);
+        Ok(found)
+    }
+}
+
+/// `limit` and `cursor`: our addition. Without them the whole list is one answer.
+struct Page {
+    limit: u32,
+    after: Option<ItemId>,
+}
+
+/// Header that names where the next page begins.
+const NEXT_CURSOR: http::HeaderName = http::HeaderName::from_static("x-next-cursor");
+
+impl Page {
+    fn parse(query: Query<'_>) -> Result<Self, Refusal> {
+        let limit = match query.value("limit") {
+            None => LIST_ALL,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=1000).contains(limit))
+                .ok_or_else(|| Refusal::query("limit"))?,
+        };
+        let cursor = query.value("cursor").filter(|cursor| !cursor.is_empty());
+        let after = cursor
+            .map(|cursor| ItemId::parse(&cursor))
+            .transpose()
+            .map_err(|_| Refusal::query("cursor"))?;
+        Ok(Self { limit, after })
+    }
+
+    /// The summaries of this page, and the cursor of the next one if there is one.
+    fn cut(&self, summaries: Vec<Summary>) -> (Vec<Summary>, Option<ItemId>) {
+        let is_here = |(id, _): &Summary| self.after.is_none_or(|after| *id > after);
+        let mut shown: Vec<Summary> = summaries.into_iter().filter(is_here).collect();
+        let is_more = shown.len() > self.limit as usize;
+        shown.truncate(self.limit as usize);
+        let next = shown.last().filter(|_| is_more).map(|(id, _)| *id);
+        (shown, next)
+    }
+}
+
+/// A JSON array of texts that are JSON already.
+fn join(summaries: &[Summary]) -> Zeroizing<Vec<u8>> {
+    let size = 2 + summaries
+        .iter()
+        .map(|(_, json)| json.len() + 1)
+        .sum::<usize>();
+    let mut out = Zeroizing::new(Vec::with_capacity(size));
+    out.push(b'[');
+    for (at, (_, json)) in summaries.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(json);
+    }
+    out.push(b']');
+    out
+}
