@@ -1,1 +1,35 @@
-//! (being laid)
+//! The upstream of record, and the operator's side of it.
+//!
+//! | module | holds | knows keys |
+//! |---|---|---|
+//! | [`store`] | [`Account`]: ciphertext, policy and public keys in SQLite | its own head key only (invariant 3) |
+//! | [`protocol`] | what an operator may ask, and how it is signed | – |
+//! | [`operator`] | [`Operator`]: makes, wraps, seals, opens | the operator's |
+//! | [`credentials`] | the file `1password-credentials.json` of a Connect server | the device secret |
+//!
+//! The two sides meet only in [`AccountApi::call`]: a signed request in, sealed records out.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a test that panics is a test that fails"
+    )
+)]
+
+pub mod clock;
+pub mod credentials;
+mod error;
+pub mod operator;
+mod private_file;
+pub mod protocol;
+pub mod random;
+mod secret_json;
+pub mod store;
+
+pub use credentials::Credentials;
+pub use error::{AccountError, FileError};
+pub use operator::{AccountApi, Operator, OperatorError, keyfile::KeyFile};
+pub use protocol::{NewUser, Request, Response, SignedRequest};
+pub use store::{Account, Caller, usage::UsageReport};

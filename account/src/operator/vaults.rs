@@ -1,0 +1,172 @@
+//! Vaults, opened.
+
+use sekisho_core::{
+    id::VaultId,
+    key::VaultKey,
+    records::VaultType,
+    time::Timestamp,
+    token::{ReadAccess, WriteAccess},
+    vault::VaultAttributes,
+};
+use zeroize::Zeroizing;
+
+use super::{Operator, OperatorError, owners_hold};
+use crate::{
+    Request, Response,
+    protocol::{KeyWrap, NewVault, VaultInfo},
+    random::SystemRng,
+};
+
+/// A vault as its operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenVault {
+    /// The vault.
+    pub id: VaultId,
+    /// Its type.
+    pub kind: VaultType,
+    /// Its name and description.
+    pub attributes: VaultAttributes,
+    /// Version of these.
+    pub attribute_version: u64,
+    /// Version of its contents.
+    pub content_version: u64,
+    /// Number of active items.
+    pub items: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When anything of it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Operator {
+    /// Makes a vault, under a given id (of an import, of a mirrored account) or a fresh one. Its key is wrapped to
+    /// this operator and, unless it is a personal vault, to all owners.
+    pub fn create_vault(
+        &self,
+        name: &str,
+        description: &str,
+        kind: VaultType,
+        id: Option<VaultId>,
+    ) -> Result<VaultId, OperatorError> {
+        let rng = &mut SystemRng;
+        let id = id.unwrap_or_else(|| VaultId::generate(rng));
+        let key = VaultKey::generate(1, rng);
+        let keys = self.wrap_vault_key(&id, kind, &key)?;
+        let access = WriteAccess::of_operator(ReadAccess::of_maker(id, key));
+        let attributes = VaultAttributes {
+            name: name.to_owned(),
+            description: description.to_owned(),
+        };
+        let attributes = seal_attributes(&access, 1, &attributes)?;
+        self.command(&Request::CreateVault(NewVault {
+            id,
+            kind,
+            attributes,
+            keys,
+        }))?;
+        Ok(id)
+    }
+
+    fn wrap_vault_key(
+        &self,
+        vault: &VaultId,
+        kind: VaultType,
+        key: &VaultKey,
+    ) -> Result<Vec<KeyWrap>, OperatorError> {
+        let users = self.recipients(|user| owners_hold(kind, user))?;
+        let wraps = users.into_iter().map(|user| {
+            let wrapped = user
+                .public
+                .wrap_vault_key(&user.id, vault, key, &mut SystemRng)
+                .map_err(|_| OperatorError::damaged("user", user.id))?;
+            let user = user.id;
+            Ok(KeyWrap { user, wrapped })
+        });
+        wraps.collect()
+    }
+
+    /// The vaults that are wrapped to this operator.
+    pub fn vaults(&self) -> Result<Vec<OpenVault>, OperatorError> {
+        match self.call(&Request::Vaults)? {
+            Response::Vaults(vaults) => vaults.iter().map(|info| self.open_vault(info)).collect(),
+            _ => Err(OperatorError::Unexpected),
+        }
+    }
+
+    /// One of them.
+    pub fn vault(&self, vault: VaultId) -> Result<OpenVault, OperatorError> {
+        match self.call(&Request::Vault { vault })? {
+            Response::Vault(info) => self.open_vault(&info),
+            _ => Err(OperatorError::Unexpected),
+        }
+    }
+
+    fn open_vault(&self, info: &VaultInfo) -> Result<OpenVault, OperatorError> {
+        let record = &info.record;
+        let access = ReadAccess::of_operator(self.key(), &self.user(), record.id, &info.keys)
+            .map_err(|_| OperatorError::does_not_open("vault", record.id))?;
+        let attributes = access
+            .open_attributes(record.attribute_version, &record.attributes)
+            .map_err(|_| OperatorError::does_not_open("vault", record.id))?;
+        Ok(OpenVault {
+            id: record.id,
+            kind: record.kind,
+            // serde's error would repeat what it read.
+            attributes: serde_json::from_slice(&attributes)
+                .map_err(|_| OperatorError::damaged("vault", record.id))?,
+            attribute_version: record.attribute_version,
+            content_version: record.content_version,
+            items: record.items,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        })
+    }
+
+    /// Replaces a vault's attributes, if they are still at this version.
+    pub fn edit_vault(
+        &self,
+        vault: VaultId,
+        expect: u64,
+        attributes: &VaultAttributes,
+    ) -> Result<(), OperatorError> {
+        let access = self.write_access(vault)?;
+        let attributes = seal_attributes(&access, expect.saturating_add(1), attributes)?;
+        self.command(&Request::EditVault {
+            vault,
+            expect,
+            attributes,
+        })
+    }
+
+    /// Removes a vault for good, with all that is in it.
+    pub fn delete_vault(&self, vault: VaultId) -> Result<(), OperatorError> {
+        self.command(&Request::DeleteVault { vault })
+    }
+
+    /// Proof that this operator may read a vault.
+    pub fn read_access(&self, vault: VaultId) -> Result<ReadAccess, OperatorError> {
+        let Response::VaultKeys(keys) = self.call(&Request::VaultKeys { vault })? else {
+            return Err(OperatorError::Unexpected);
+        };
+        ReadAccess::of_operator(self.key(), &self.user(), vault, &keys)
+            .map_err(|_| OperatorError::does_not_open("vault", vault))
+    }
+
+    /// Proof that this operator may write to a vault.
+    pub fn write_access(&self, vault: VaultId) -> Result<WriteAccess, OperatorError> {
+        self.read_access(vault).map(WriteAccess::of_operator)
+    }
+}
+
+fn seal_attributes(
+    access: &WriteAccess,
+    version: u64,
+    attributes: &VaultAttributes,
+) -> Result<sekisho_core::seal::Sealed, OperatorError> {
+    let json = serde_json::to_vec(attributes)
+        .map(Zeroizing::new)
+        .map_err(|_| OperatorError::damaged("vault", access.vault()))?;
+    access
+        .seal_attributes(version, &json, &mut SystemRng)
+        .map_err(|_| OperatorError::does_not_open("vault", access.vault()))
+}

@@ -1,0 +1,171 @@
+//! What hosts do at the account: prove who they are, write for a client, fetch a file's chunks.
+//!
+//! The host has checked the token itself; the account checks again what it can see: that the token is this
+//! environment's, in force, and may write there. A host that lies gains nothing a stolen credentials file would not.
+
+use rusqlite::{OptionalExtension, params};
+use sekisho_core::{
+    file::FilePlace,
+    id::{EnvironmentId, FileId, ItemId, TokenId, VaultId},
+    key::DeviceSecret,
+    records::{DeleteRequest, Expect, PutRequest},
+    seal::Sealed,
+    time::Timestamp,
+};
+
+use super::{
+    Account,
+    change::{Actor, Change},
+    chunks, columns, environments, grants, items, tokens,
+};
+use crate::AccountError;
+
+/// How long a client's idempotency key is remembered, in milliseconds.
+const IDEMPOTENCY_AGE: i64 = 24 * 60 * 60 * 1000;
+
+impl Account {
+    /// Whose device this is. A deleted environment's is still known, see [`Account::changes`]: it gets a signed head
+    /// under which there is nothing left.
+    pub fn authenticate_device(
+        &self,
+        device: &DeviceSecret,
+    ) -> Result<EnvironmentId, AccountError> {
+        self.read(|db| environments::of_device(db, device))
+    }
+
+    /// Writes an item for a client. With an idempotency key that was used for this item before, it is done already.
+    pub fn put(
+        &self,
+        environment: &EnvironmentId,
+        request: &PutRequest,
+        now: Timestamp,
+    ) -> Result<(), AccountError> {
+        let item = &request.item;
+        let objects = [
+            environment.as_str(),
+            request.vault.as_str(),
+            item.id.as_str(),
+        ];
+        let actor = of_token(&request.token, now);
+        self.change(&actor, "item.put", &objects, |change| {
+            tokens::require_write(change, environment, &request.token, &request.vault)?;
+            if is_done(change, environment, request)? {
+                return Ok(());
+            }
+            check_next_version(request)?;
+            items::put(change, &request.vault, request.expect, item)?;
+            remember(change, environment, request)
+        })
+    }
+
+    /// Deletes an item for a client.
+    pub fn delete(
+        &self,
+        environment: &EnvironmentId,
+        request: &DeleteRequest,
+        now: Timestamp,
+    ) -> Result<(), AccountError> {
+        let DeleteRequest {
+            token,
+            vault,
+            item,
+            version,
+        } = request;
+        let objects = [environment.as_str(), vault.as_str(), item.as_str()];
+        self.change(&of_token(token, now), "item.delete", &objects, |change| {
+            tokens::require_write(change, environment, token, vault)?;
+            items::delete(change, vault, item, Some(*version))
+        })
+    }
+
+    /// A sealed chunk of a file.
+    pub fn chunk(
+        &self,
+        environment: &EnvironmentId,
+        vault: &VaultId,
+        item: &ItemId,
+        file: &FileId,
+        index: u32,
+    ) -> Result<Sealed, AccountError> {
+        let place = FilePlace {
+            vault: *vault,
+            item: *item,
+            file: *file,
+        };
+        self.read(|db| {
+            grants::require(db, environment, vault)?;
+            chunks::one(db, &place, index)
+        })
+    }
+}
+
+fn of_token(token: &TokenId, now: Timestamp) -> Actor<'_> {
+    Actor {
+        who: token.as_str(),
+        origin: "device",
+        now,
+    }
+}
+
+/// Clients' changes go step by step; only operators bring versions of elsewhere.
+fn check_next_version(request: &PutRequest) -> Result<(), AccountError> {
+    let next = match request.expect {
+        Expect::Absent => 1,
+        Expect::Version(version) => version.saturating_add(1),
+    };
+    if request.item.version == next {
+        Ok(())
+    } else {
+        Err(AccountError::Invalid(
+            "an item's version rises by one with each change",
+        ))
+    }
+}
+
+fn is_done(
+    change: &Change<'_>,
+    environment: &EnvironmentId,
+    request: &PutRequest,
+) -> Result<bool, AccountError> {
+    if request.idempotency.is_empty() {
+        return Ok(false);
+    }
+    let found: Option<(VaultId, ItemId)> = change
+        .prepare_cached("SELECT vault, item FROM idempotency WHERE environment = ? AND key = ?")?
+        .query_row(params![environment.as_str(), request.idempotency], |row| {
+            Ok((columns::id(row, "vault")?, columns::id(row, "item")?))
+        })
+        .optional()?;
+    match found {
+        None => Ok(false),
+        Some(made) if made == (request.vault, request.item.id) => {
+            items::version(change, &request.vault, &request.item.id).map(|_| true)
+        }
+        Some((_, made)) => Err(AccountError::conflict("item", made, None)),
+    }
+}
+
+fn remember(
+    change: &Change<'_>,
+    environment: &EnvironmentId,
+    request: &PutRequest,
+) -> Result<(), AccountError> {
+    if request.idempotency.is_empty() {
+        return Ok(());
+    }
+    change.run(
+        "DELETE FROM idempotency WHERE made < ?",
+        [change.now() - IDEMPOTENCY_AGE],
+    )?;
+    change.run(
+        "INSERT INTO idempotency (environment, key, vault, item, made) VALUES (?, ?, ?, ?, ?)",
+        params![
+            environment.as_str(),
+            request.idempotency,
+            request.vault.as_str(),
+            request.item.id.as_str(),
+            change.now()
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! Vaults: sealed attributes, counters, wrapped keys.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sekisho_core::{
+    id::{UserId, VaultId},
+    key::WrappedKey,
+    records::{VaultRecord, VaultType},
+    seal::Sealed,
+};
+
+use super::{
+    change::Change,
+    columns::{self, damaged, int},
+    grants, permission,
+};
+use crate::{
+    AccountError,
+    protocol::{KeyWrap, NewVault, VaultInfo},
+};
+
+/// Largest sealed attributes, in bytes.
+const MAX_ATTRIBUTES: usize = 256 * 1024;
+
+pub(super) fn create(
+    change: &Change<'_>,
+    user: &UserId,
+    new: &NewVault,
+) -> Result<(), AccountError> {
+    check_size(&new.attributes)?;
+    if !new.keys.iter().any(|key| key.user == *user) {
+        return Err(AccountError::Invalid(
+            "a new vault's key must be wrapped to the one who makes it",
+        ));
+    }
+    let added = change.run(
+        "INSERT OR IGNORE INTO vaults (id, kind, generation, attribute_version, content_version, items, created, updated, seq, attributes)
+         VALUES (?1, ?2, 1, 1, 0, 0, ?3, ?3, ?4, ?5)",
+        params![
+            new.id.as_str(),
+            new.kind.as_str(),
+            change.now(),
+            change.seq(),
+            new.attributes.as_bytes()
+        ],
+    )?;
+    if added == 0 {
+        // Also for a deleted one: hosts would take the new vault's items for rolled-back old ones.
+        return Err(AccountError::conflict("vault", new.id, None));
+    }
+    new.keys
+        .iter()
+        .try_for_each(|key| put_key(change, &new.id, key))
+}
+
+fn put_key(change: &Change<'_>, vault: &VaultId, key: &KeyWrap) -> Result<(), AccountError> {
+    permission::active(change, &key.user).map_err(|error| match error {
+        AccountError::NotAuthenticated => AccountError::missing("user", key.user),
+        error => error,
+    })?;
+    if key.wrapped.generation() != Some(1) {
+        return Err(AccountError::Invalid(
+            "a new vault's key is of generation 1",
+        ));
+    }
+    change.run(
+        "INSERT OR REPLACE INTO vault_keys (vault, user, generation, wrapped) VALUES (?, ?, 1, ?)",
+        params![vault.as_str(), key.user.as_str(), key.wrapped.as_bytes()],
+    )?;
+    Ok(())
+}
+
+pub(super) fn edit(
+    change: &Change<'_>,
+    vault: &VaultId,
+    expect: u64,
+    attributes: &Sealed,
+) -> Result<(), AccountError> {
+    check_size(attributes)?;
+    let changed = change.run(
+        "UPDATE vaults SET attribute_version = attribute_version + 1, attributes = ?, updated = ?, seq = ?
+         WHERE id = ? AND attribute_version = ?",
+        params![
+            attributes.as_bytes(),
+            change.now(),
+            change.seq(),
+            vault.as_str(),
+            int(expect)
+        ],
+    )?;
+    if changed == 1 {
+        Ok(())
+    } else {
+        let held = record(change, vault)?.map(|record| record.attribute_version);
+        Err(AccountError::conflict("vault", vault, held))
+    }
+}
+
+/// Removes contents and keys; the row stays, see the schema.
+pub(super) fn delete(change: &Change<'_>, vault: &VaultId) -> Result<(), AccountError> {
+    grants::revoke_everywhere(change, vault)?;
+    for sql in [
+        "DELETE FROM items WHERE vault = ?",
+        "DELETE FROM chunks WHERE vault = ?",
+        "DELETE FROM vault_keys WHERE vault = ?",
+    ] {
+        change.run(sql, [vault.as_str()])?;
+    }
+    change.run(
+        "UPDATE vaults SET deleted = 1, attributes = x'', items = 0, updated = ?, seq = ? WHERE id = ?",
+        params![change.now(), change.seq(), vault.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Notes that contents changed: `difference` active items more or less.
+pub(super) fn touch(
+    change: &Change<'_>,
+    vault: &VaultId,
+    difference: i64,
+) -> Result<(), AccountError> {
+    change.run(
+        "UPDATE vaults SET content_version = content_version + 1, items = items + ?, updated = ?, seq = ? WHERE id = ?",
+        params![difference, change.now(), change.seq(), vault.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Those wrapped to a user.
+pub(super) fn list(db: &Connection, user: &UserId) -> Result<Vec<VaultInfo>, AccountError> {
+    let mut statement = db.prepare_cached(
+        "SELECT v.* FROM vaults v WHERE v.deleted = 0
+         AND v.id IN (SELECT vault FROM vault_keys WHERE user = ?) ORDER BY v.id",
+    )?;
+    let records: Vec<VaultRecord> = statement
+        .query_map([user.as_str()], read)?
+        .collect::<Result<_, _>>()?;
+    records
+        .into_iter()
+        .map(|record| with_keys(db, user, record))
+        .collect()
+}
+
+pub(super) fn one(
+    db: &Connection,
+    user: &UserId,
+    vault: &VaultId,
+) -> Result<VaultInfo, AccountError> {
+    let record = record(db, vault)?.ok_or(AccountError::NoVaultAccess(*vault))?;
+    with_keys(db, user, record)
+}
+
+fn with_keys(
+    db: &Connection,
+    user: &UserId,
+    record: VaultRecord,
+) -> Result<VaultInfo, AccountError> {
+    let keys = keys(db, user, &record.id)?;
+    Ok(VaultInfo { record, keys })
+}
+
+/// A user's wrapped keys of a vault, newest first.
+pub(super) fn keys(
+    db: &Connection,
+    user: &UserId,
+    vault: &VaultId,
+) -> Result<Vec<WrappedKey>, AccountError> {
+    let mut statement = db.prepare_cached(
+        "SELECT wrapped FROM vault_keys WHERE vault = ? AND user = ? ORDER BY generation DESC",
+    )?;
+    let keys = statement.query_map(params![vault.as_str(), user.as_str()], |row| {
+        row.get("wrapped").map(WrappedKey::from_bytes)
+    })?;
+    Ok(keys.collect::<Result<_, _>>()?)
+}
+
+/// A vault that is not deleted.
+pub(super) fn record(
+    db: &Connection,
+    vault: &VaultId,
+) -> Result<Option<VaultRecord>, AccountError> {
+    Ok(db
+        .prepare_cached("SELECT * FROM vaults WHERE id = ? AND deleted = 0")?
+        .query_row([vault.as_str()], read)
+        .optional()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<VaultRecord> {
+    let kind: String = row.get("kind")?;
+    Ok(VaultRecord {
+        id: columns::id(row, "id")?,
+        kind: VaultType::parse(&kind).ok_or_else(|| damaged("kind"))?,
+        attribute_version: columns::number(row, "attribute_version")?,
+        content_version: columns::number(row, "content_version")?,
+        items: columns::number(row, "items")?,
+        created_at: columns::time(row, "created")?,
+        updated_at: columns::time(row, "updated")?,
+        attributes: columns::sealed(row, "attributes")?,
+    })
+}
+
+fn check_size(attributes: &Sealed) -> Result<(), AccountError> {
+    if attributes.as_bytes().len() > MAX_ATTRIBUTES {
+        let limit = MAX_ATTRIBUTES;
+        return Err(AccountError::TooLarge { limit });
+    }
+    Ok(())
+}
