@@ -162,6 +162,10 @@ pub struct FileEntry {
     /// The item's section it stands in, if it stands in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section: Option<String>,
+    /// Under which id its chunks are kept, if it is not its own: a replaced content gets a new one, because chunks that
+    /// are out in the world never change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<FileId>,
     /// Opens its chunks.
     pub key: FileKey,
     /// Bytes of content in each chunk but the last.
@@ -169,6 +173,11 @@ pub struct FileEntry {
 }
 
 impl FileEntry {
+    /// The id under which its chunks are kept.
+    pub fn stored(&self) -> FileId {
+        self.content.unwrap_or(self.id)
+    }
+
     /// Number of chunks; at least one. `None` = damaged: no chunk size, or more chunks than there are positions.
     pub fn chunks(&self) -> Option<u32> {
         let count = self
@@ -199,7 +208,7 @@ impl FileEntry {
         let place = FilePlace {
             vault,
             item,
-            file: self.id,
+            file: self.stored(),
         };
         let content = open_chunk(&self.key, &place, position, sealed)?;
         if content.len() as u64 == self.length(position) {
@@ -238,6 +247,7 @@ mod tests {
             name: "a.txt".into(),
             size,
             section: None,
+            content: None,
             key: key.clone(),
             chunk_size: 4,
         }

@@ -12,6 +12,7 @@
 //! | [`token`] | bearer text to permission: [`token::RawToken`] → [`token::Grant`] → [`token::ReadAccess`] |
 //! | [`item`] | Connect's item shapes, decided |
 //! | [`vault`] | a vault's metadata and its title index |
+//! | [`vouch`] | why a key may be trusted that only the account names |
 //! | [`records`] | the one port to sealed records |
 //! | [`cache`] | the immutable [`cache::Snapshot`] |
 //! | [`sync`] | a feed page to a plan, a plan to the next snapshot |
@@ -50,5 +51,6 @@ pub mod sync;
 pub mod time;
 pub mod token;
 pub mod vault;
+pub mod vouch;
 
 pub use rand_core::CryptoRng;

@@ -240,13 +240,29 @@ pub struct PutRequest {
     pub expect: Expect,
     /// What shall be there.
     pub item: ItemRecord,
-    /// The client's `Idempotency-Key`, hashed with the token's id; empty = none.
-    #[serde(
-        default,
-        with = "encoding::bytes",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub idempotency: Vec<u8>,
+    /// Files that the item has from this write on; their chunks were put before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<FileId>,
+    /// Files that the item has no more: their chunks can go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<FileId>,
+}
+
+/// A client's upload of one sealed chunk. It counts for nothing before a [`PutRequest`] adds the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutChunkRequest {
+    /// The token on whose behalf.
+    pub token: TokenId,
+    /// The vault.
+    pub vault: VaultId,
+    /// The item.
+    pub item: ItemId,
+    /// The file.
+    pub file: FileId,
+    /// From 0.
+    pub index: u32,
+    /// See [`crate::file`].
+    pub content: Sealed,
 }
 
 /// A client's deletion of an item.
@@ -295,6 +311,8 @@ pub trait Records {
     ) -> Result<Vec<u8>, Fault>;
     /// Writes an item: durable upstream and visible to the next read when it returns.
     fn put(&self, request: PutRequest) -> Result<(), Fault>;
+    /// Stores a sealed chunk of a file that a later write adds.
+    fn put_chunk(&self, request: PutChunkRequest) -> Result<(), Fault>;
     /// Deletes an item, likewise.
     fn delete(&self, request: DeleteRequest) -> Result<(), Fault>;
 }

@@ -14,8 +14,9 @@ use crate::{
     encoding,
     id::{AccountId, EnvironmentId, ItemId, TokenId, VaultId},
     key::{PublicKey, SigningKey},
-    records::{ItemRecord, TokenRecord, TokenState, VaultRecord},
+    records::{ItemRecord, SigningKeyRecord, TokenRecord, TokenState, VaultRecord},
     time::Timestamp,
+    vouch::{self, EndorsedKey},
 };
 
 /// What an account vouches for: which version of an environment is current, when, and with which tokens.
@@ -173,6 +174,9 @@ pub struct FeedPage {
     /// Tokens that were removed for good.
     #[serde(default)]
     pub gone_tokens: Vec<TokenId>,
+    /// Every signing key that followed the first one. On each page, so that nobody need store them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signing_keys: Vec<EndorsedKey>,
 }
 
 /// Why what the account sent is not taken. The set that is served stays as it is.
@@ -242,6 +246,12 @@ impl Incoming {
         }
         head.verify(&trust.head_key)?;
         Ok(Self { pages, head })
+    }
+
+    /// The keys that verify tokens, newest first: those known from the credentials file, and those that follow.
+    pub fn signing_keys(&self, known: &[SigningKeyRecord]) -> Vec<SigningKeyRecord> {
+        let offered = self.pages.last().map(|page| page.signing_keys.as_slice());
+        vouch::believe(&self.head.environment, known, offered.unwrap_or_default())
     }
 
     /// What to do, so that the account's state is served.

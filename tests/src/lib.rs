@@ -1,1 +1,31 @@
-//! (being laid)
+//! What the tests share: one little [`world`], exchanges as data ([`cases`]), one suite for all who implement the
+//! port ([`records_suite`]) and a double of it ([`memory`]).
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`rng`] | reproducible bytes, by label |
+//! | [`world`] | an account's state, made with core alone from `cases/world.json` |
+//! | [`memory`] | `Records` in memory, with an account's rules for writes |
+//! | [`records_suite`] | what every `Records` must do |
+//! | [`cases`] | `cases/*.json`, read and run over any [`cases::Carrier`] |
+//! | [`native`] | the carrier that calls `core::rest::answer` itself |
+//! | [`vectors`] | `vectors/**`, read and checked |
+//! | `binary` | the real binary, run and asked as a user would (feature `host`) |
+//! | `sdk` | the vendor's SDKs and what they are shown (feature `host`) |
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "this crate is tests: a panic is a failure, and it says where"
+)]
+
+#[cfg(feature = "host")]
+pub mod binary;
+pub mod cases;
+pub mod memory;
+pub mod native;
+pub mod records_suite;
+pub mod rng;
+#[cfg(feature = "host")]
+pub mod sdk;
+pub mod vectors;
+pub mod world;

@@ -39,7 +39,7 @@ pub fn create(
     rng: &mut dyn CryptoRng,
 ) -> Result<Item, ItemError> {
     let category = draft.category.ok_or(ItemError::Category)?;
-    if matches!(category, Category::Custom | Category::Document) {
+    if category == Category::Custom {
         return Err(ItemError::NotCreatable(category.as_str()));
     }
     let blank = blank(ItemId::generate(rng), category, writing);
@@ -562,8 +562,8 @@ mod tests {
             Err(ItemError::DuplicateField { index: 1 })
         );
         assert_eq!(
-            made(json!({"category":"DOCUMENT"})),
-            Err(ItemError::NotCreatable("DOCUMENT"))
+            made(json!({"category":"CUSTOM"})),
+            Err(ItemError::NotCreatable("CUSTOM"))
         );
     }
 }

@@ -10,7 +10,7 @@ use alloc::{
 use serde_json::{Map, Value};
 
 use super::{
-    Category, FieldType, ItemError, Purpose, Section, Unknown, Url,
+    Category, FieldType, Item, ItemError, Purpose, Section, Unknown, Url,
     generate::{CharacterSet, Recipe},
 };
 use crate::secret::SecretText;
@@ -90,6 +90,12 @@ impl Draft {
             unknown: body.rest(&READ_ONLY),
             ..draft
         })
+    }
+
+    /// Takes from an item what it kept because the draft did not say it: for the eyes of a client that may not read.
+    pub fn name_only_what_it_says(&self, item: &mut Item) {
+        item.title = self.title.clone().unwrap_or_default();
+        item.category = self.category.unwrap_or(Category::Custom);
     }
 }
 

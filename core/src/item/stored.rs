@@ -6,9 +6,10 @@ use rand_core::CryptoRng;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{Item, json};
+use super::{File, Item, json};
 use crate::{
     cipher::OpenError,
+    file::FileEntry,
     records::ItemRecord,
     seal::{Kind, Sealed},
     token::{ReadAccess, WriteAccess},
@@ -56,6 +57,28 @@ impl StoredItem {
             .map(|sealed| part(Kind::Files, sealed))
             .transpose()?;
         Ok(Self { item, extra, files })
+    }
+
+    /// Its files' entries.
+    pub fn file_entries(&self) -> Result<Vec<FileEntry>, OpenError> {
+        let entries = self
+            .files
+            .as_ref()
+            .map(|files| serde_json::from_slice(files).map_err(|_| OpenError));
+        Ok(entries.transpose()?.unwrap_or_default())
+    }
+
+    /// Gives it these files: their entries and what the item shows of them.
+    pub fn set_file_entries(&mut self, entries: &[FileEntry]) {
+        let shown = |entry: &FileEntry| File {
+            id: entry.id,
+            name: entry.name.clone(),
+            size: entry.size,
+            section: entry.section.clone(),
+        };
+        self.item.files = entries.iter().map(shown).collect();
+        let json = || Zeroizing::new(serde_json::to_vec(entries).unwrap_or_default());
+        self.files = (!entries.is_empty()).then(json);
     }
 
     /// Seals every part at the item's version.

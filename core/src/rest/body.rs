@@ -87,7 +87,7 @@ impl FileBody {
     fn next(&mut self, records: &dyn Records) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let size = u64::from(self.entry.chunk_size.max(1));
         let index = u32::try_from(self.at / size).map_err(|_| Fault::Unavailable)?;
-        let sealed = records.chunk(&self.vault, &self.item, &self.entry.id, index)?;
+        let sealed = records.chunk(&self.vault, &self.item, &self.entry.stored(), index)?;
         let mut content = self
             .entry
             .open_chunk(self.vault, self.item, index, &sealed)

@@ -26,7 +26,6 @@ struct Files<'a> {
     records: &'a dyn Records,
     vault: VaultId,
     item: ItemId,
-    version: u64,
     entries: Vec<FileEntry>,
     max_inline: u64,
     inline: bool,
@@ -68,7 +67,6 @@ impl<'a> Files<'a> {
             records: ports.records,
             vault,
             item,
-            version: record.version,
             entries,
             max_inline: asked.head.max_inline,
             inline,
@@ -83,13 +81,7 @@ impl<'a> Files<'a> {
     }
 
     fn print(&self, entry: &FileEntry) -> Result<Value, Refusal> {
-        let file = File {
-            id: entry.id,
-            name: entry.name.clone(),
-            size: entry.size,
-            section: entry.section.clone(),
-        };
-        let mut value = json::print_file(&self.vault, &self.item, &file);
+        let mut value = print(&self.vault, &self.item, entry);
         if let (true, Value::Object(members)) = (self.inline, &mut value) {
             members.insert("content".to_string(), Value::String(self.inlined(entry)?));
         }
@@ -121,6 +113,21 @@ fn content_fault(fault: Fault) -> Refusal {
         Fault::Missing => Refusal::fault(Fault::Unavailable),
         fault => Refusal::fault(fault),
     }
+}
+
+/// An uploaded file, as its details show it.
+pub(super) fn show(vault: &VaultId, item: &ItemId, entry: &FileEntry) -> Reply {
+    Reply::json(json::to_bytes(&print(vault, item, entry)))
+}
+
+fn print(vault: &VaultId, item: &ItemId, entry: &FileEntry) -> Value {
+    let file = File {
+        id: entry.id,
+        name: entry.name.clone(),
+        size: entry.size,
+        section: entry.section.clone(),
+    };
+    json::print_file(vault, item, &file)
 }
 
 pub(super) fn list(
@@ -164,7 +171,8 @@ pub(super) fn content(
 ) -> Result<Reply, Refusal> {
     let files = Files::open(asked, ports, vault, item)?;
     let entry = files.entry(&file)?;
-    let etag = format!("\"{}-{}\"", entry.id, files.version);
+    // Content never changes under the id it is kept by.
+    let etag = format!("\"{}\"", entry.stored());
     if asked.has_tag(header::IF_NONE_MATCH, &etag) {
         return Ok(Reply::empty(StatusCode::NOT_MODIFIED).with(header::ETAG, &etag));
     }

@@ -12,7 +12,7 @@ use alloc::{
     vec::Vec,
 };
 
-use http::{HeaderValue, Method, Request, Response as HttpResponse, StatusCode, header, request};
+use http::{HeaderValue, Method, Request, Response as HttpResponse, StatusCode, header};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -35,11 +35,13 @@ mod read;
 mod refusal;
 mod route;
 mod status;
+mod upload;
 mod write;
 
 pub use body::Body;
 pub use refusal::Refusal;
 pub use route::Route;
+pub use upload::{Intake, MAX_FILE, Upload, intake};
 
 /// The Connect release whose API is answered: header `1Password-Connect-Version` (connect-contract.md §0.2 no. 6).
 pub const CONNECT_VERSION: &str = "1.8.2";
@@ -119,13 +121,18 @@ pub struct UsageEvent {
 /// An answer.
 pub type Response = HttpResponse<Body>;
 
-/// Answers one request. Never panics, never fails: every refusal is an answer too.
+/// Answers one request whose body is all there. Never panics, never fails: every refusal is an answer too. A carrier
+/// that may get uploads asks [`intake`] first.
 pub fn answer(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Response {
     let request_id = request_id(request, ports.rng);
     let is_head = *request.method() == Method::HEAD;
-    let reply = decide(request, ports, &request_id)
-        .unwrap_or_else(|refusal| Reply::refused(&refusal, &request_id));
-    reply.into_response(&request_id, is_head)
+    let reply = decide(request, ports, &request_id);
+    respond(reply, &request_id, is_head)
+}
+
+fn respond(reply: Result<Reply, Refusal>, request_id: &str, is_head: bool) -> Response {
+    let reply = reply.unwrap_or_else(|refusal| Reply::refused(&refusal, request_id));
+    reply.into_response(request_id, is_head)
 }
 
 /// A refusal made by a carrier before [`answer`] could be asked: too large, too slow, too many.
@@ -134,7 +141,7 @@ pub fn refuse(refusal: &Refusal, request_id: &str) -> Response {
 }
 
 /// The client's own id for the request if it is a sane one, else a fresh UUID (RFC 9562 version 4).
-fn request_id(request: &Request<Vec<u8>>, rng: &mut dyn CryptoRng) -> String {
+pub fn request_id<T>(request: &Request<T>, rng: &mut dyn CryptoRng) -> String {
     let given = request
         .headers()
         .get(REQUEST_ID_HEADER)
@@ -179,6 +186,9 @@ fn decide(
         Route::Health => return Ok(status::health(ports.records)),
         _ => {}
     }
+    if request.body().len() > MAX_BODY {
+        return Err(Refusal::body_too_large(MAX_BODY as u64));
+    }
     let asked = Asked::admit(request, ports, request_id)?;
     match route {
         Route::Heartbeat | Route::Health => Err(Refusal::no_route()),
@@ -190,6 +200,12 @@ fn decide(
         Route::File(vault, item, file) => files::details(&asked, ports, vault, item, file),
         Route::Content(vault, item, file) => files::content(&asked, ports, vault, item, file),
         Route::Batch => batch::answer(&asked, ports, request.body()),
+        Route::DeleteFile(vault, item, file) => upload::delete(&asked, ports, vault, item, file),
+        Route::CreateFile(..) | Route::ReplaceFile(..) => {
+            let mut upload = Upload::begin(asked, ports, route)?;
+            upload.push(request.body(), ports)?;
+            upload.complete(ports)
+        }
         Route::CreateItem(vault) => write::create(&asked, ports, vault, request.body()),
         Route::ReplaceItem(vault, item) => {
             write::replace(&asked, ports, vault, item, request.body())
@@ -213,14 +229,11 @@ struct RequestParts<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn admit(
-        request: &'a Request<Vec<u8>>,
+    fn admit<T>(
+        request: &'a Request<T>,
         ports: &Ports<'_>,
         request_id: &'a str,
     ) -> Result<Self, Refusal> {
-        if request.body().len() > MAX_BODY {
-            return Err(Refusal::body_too_large(MAX_BODY));
-        }
         let bearer = bearer(request.headers()).ok_or_else(Refusal::no_token)?;
         let head = ports.records.head().map_err(Refusal::fault)?;
         if ports.now > head.issued_at.plus_seconds(head.max_stale) {
@@ -401,9 +414,4 @@ fn accepts_content(parts: &RequestParts<'_>) -> Result<(), Refusal> {
     } else {
         Err(Refusal::content_type())
     }
-}
-
-/// For carriers that only have the head of a request: whether its body may be larger than [`MAX_BODY`].
-pub fn body_limit(_parts: &request::Parts) -> usize {
-    MAX_BODY
 }

@@ -145,7 +145,7 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "invalid_body", reason)
     }
 
-    pub(super) fn body_too_large(limit: usize) -> Self {
+    pub(super) fn body_too_large(limit: u64) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
@@ -160,6 +160,11 @@ impl Refusal {
             "Unsupported content type",
         )
         .hint("send the item as Content-Type: application/json")
+    }
+
+    pub(super) fn raw_body() -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", "Unsupported content type")
+            .hint("send the file's bytes as the body, its name as ?name=, e.g. curl --data-binary @key.pem")
     }
 
     pub(super) fn no_token() -> Self {

@@ -28,6 +28,12 @@ pub enum Route {
     File(VaultId, ItemId, FileId),
     /// `GET /v1/vaults/{v}/items/{i}/files/{f}/content`
     Content(VaultId, ItemId, FileId),
+    /// `POST /v1/vaults/{v}/items/{i}/files`, our addition
+    CreateFile(VaultId, ItemId),
+    /// `PUT /v1/vaults/{v}/items/{i}/files/{f}`, our addition
+    ReplaceFile(VaultId, ItemId, FileId),
+    /// `DELETE /v1/vaults/{v}/items/{i}/files/{f}`, our addition
+    DeleteFile(VaultId, ItemId, FileId),
     /// `POST /v1/vaults/{v}/items`
     CreateItem(VaultId),
     /// `GET /v1/vaults/{v}/items/{i}`
@@ -72,10 +78,21 @@ impl Route {
                 }
             }
             ["v1", "vaults", v, "items", i, "files"] => {
-                get(method, Self::Files(vault(v)?, item(i)?))
+                let (vault, item) = (vault(v)?, item(i)?);
+                match method.as_str() {
+                    "GET" | "HEAD" => Ok(Self::Files(vault, item)),
+                    "POST" => Ok(Self::CreateFile(vault, item)),
+                    _ => Err(Refusal::method("GET, HEAD, POST")),
+                }
             }
             ["v1", "vaults", v, "items", i, "files", f] => {
-                get(method, Self::File(vault(v)?, item(i)?, file(f)?))
+                let (vault, item, file) = (vault(v)?, item(i)?, file(f)?);
+                match method.as_str() {
+                    "GET" | "HEAD" => Ok(Self::File(vault, item, file)),
+                    "PUT" => Ok(Self::ReplaceFile(vault, item, file)),
+                    "DELETE" => Ok(Self::DeleteFile(vault, item, file)),
+                    _ => Err(Refusal::method("GET, HEAD, PUT, DELETE")),
+                }
             }
             ["v1", "vaults", v, "items", i, "files", f, "content"] => {
                 get(method, Self::Content(vault(v)?, item(i)?, file(f)?))

@@ -10,9 +10,9 @@ use rand_core::CryptoRng;
 
 use super::{Action, Asked, Ports, Refusal, Reply, accepts_content};
 use crate::{
-    id::{ItemId, VaultId},
+    id::{FileId, ItemId, VaultId},
     item::{
-        Item, ItemError,
+        Item,
         build::{self, Writing},
         draft::Draft,
         json, patch as patching,
@@ -43,7 +43,14 @@ pub(super) fn create(
         .map(|key| access.derive_item_id(&asked.grant.token(), key));
     item.id = key.unwrap_or(item.id);
     let stored = StoredItem::new(item);
-    match put(asked, ports, &access, &stored, Expect::Absent) {
+    match put(
+        asked,
+        ports,
+        &access,
+        &stored,
+        Expect::Absent,
+        FileChange::default(),
+    ) {
         Ok(()) => {
             asked.note(
                 ports,
@@ -53,9 +60,12 @@ pub(super) fn create(
             );
             show(&stored.item, ports)
         }
-        // The same key before: what it made then is the answer.
+        // The same key before: what it made then is the answer. What others made of it since is for readers only.
         Err(Fault::Conflict) if key.is_some() => {
             let made = open_current(ports, &access, &stored.item.id)?;
+            if made.item.version > 1 && asked.grant.read(&vault).is_err() {
+                return Err(Refusal::fault(Fault::Conflict));
+            }
             show(&made.item, ports)
         }
         Err(fault) => Err(Refusal::fault(fault)),
@@ -74,14 +84,15 @@ pub(super) fn replace(
     let access = write_access(asked, ports, Action::Update, &vault, Some(item))?;
     let draft = parse(asked, body)?;
     let writing = writing(asked, ports, vault);
-    let next = change(asked, ports, &access, &item, |current, rng| {
-        build::replace(current, draft.clone(), &writing, rng).map(Some)
+    let next = change(asked, ports, &access, &item, |stored, rng| {
+        stored.item = build::replace(&stored.item, draft.clone(), &writing, rng)?;
+        Ok(Some(FileChange::default()))
     })?;
     let may_read = asked.grant.read(&vault).is_ok();
     let shown = if may_read {
         next.item.clone()
     } else {
-        without_the_past(&next.item)
+        without_the_past(&next.item, &draft)
     };
     let answer = Item {
         version: next.item.version - 1,
@@ -106,12 +117,13 @@ pub(super) fn patch(
     accepts_content(&asked.parts)?;
     let operations = json::parse(body)?;
     let writing = writing(asked, ports, vault);
-    let next = change(asked, ports, &access, &item, |current, rng| {
-        let mut document = json::details(current);
+    let next = change(asked, ports, &access, &item, |stored, rng| {
+        let mut document = json::details(&stored.item);
         if !patching::apply(&mut document, operations.clone())? {
             return Ok(None);
         }
-        build::replace(current, Draft::parse(document)?, &writing, rng).map(Some)
+        stored.item = build::replace(&stored.item, Draft::parse(document)?, &writing, rng)?;
+        Ok(Some(FileChange::default()))
     })?;
     Ok(show(&next.item, ports)?.with(header::ETAG, &format!("\"{}\"", next.item.version)))
 }
@@ -149,7 +161,7 @@ pub(super) fn delete(
     Err(Refusal::fault(Fault::Conflict))
 }
 
-fn write_access(
+pub(super) fn write_access(
     asked: &Asked<'_>,
     ports: &Ports<'_>,
     action: Action,
@@ -162,7 +174,7 @@ fn write_access(
         .map_err(|error| asked.denied(ports, action, vault, item, error))
 }
 
-fn writing<'a>(asked: &'a Asked<'_>, ports: &Ports<'_>, vault: VaultId) -> Writing<'a> {
+pub(super) fn writing<'a>(asked: &'a Asked<'_>, ports: &Ports<'_>, vault: VaultId) -> Writing<'a> {
     Writing {
         vault,
         now: ports.now,
@@ -182,7 +194,7 @@ fn missing(fault: Fault, item: &ItemId) -> Refusal {
     }
 }
 
-fn open_current(
+pub(super) fn open_current(
     ports: &Ports<'_>,
     access: &WriteAccess,
     item: &ItemId,
@@ -194,24 +206,37 @@ fn open_current(
     Ok(StoredItem::open(access.current(), &record)?)
 }
 
+/// Files that come and go with a write.
+#[derive(Default)]
+pub(super) struct FileChange {
+    pub(super) added: Vec<FileId>,
+    pub(super) dropped: Vec<FileId>,
+}
+
 /// Makes the next version of an item, again and again until no other write comes in between. `None` from `build`
 /// means that nothing is to be written.
-fn change(
+pub(super) fn change(
     asked: &Asked<'_>,
     ports: &mut Ports<'_>,
     access: &WriteAccess,
     item: &ItemId,
-    build: impl Fn(&Item, &mut dyn CryptoRng) -> Result<Option<Item>, ItemError>,
+    build: impl Fn(&mut StoredItem, &mut dyn CryptoRng) -> Result<Option<FileChange>, Refusal>,
 ) -> Result<StoredItem, Refusal> {
     for _ in 0..MAX_ATTEMPTS {
         let mut stored = open_current(ports, access, item)?;
         let version = stored.item.version;
         check_precondition(asked, version)?;
-        match build(&stored.item, ports.rng)? {
-            None => return Ok(stored),
-            Some(next) => stored.item = next,
-        }
-        match put(asked, ports, access, &stored, Expect::Version(version)) {
+        let Some(files) = build(&mut stored, ports.rng)? else {
+            return Ok(stored);
+        };
+        match put(
+            asked,
+            ports,
+            access,
+            &stored,
+            Expect::Version(version),
+            files,
+        ) {
             Ok(()) => {
                 asked.note(
                     ports,
@@ -234,6 +259,7 @@ fn put(
     access: &WriteAccess,
     stored: &StoredItem,
     expect: Expect,
+    files: FileChange,
 ) -> Result<(), Fault> {
     let item = stored
         .seal(access, ports.rng)
@@ -243,7 +269,8 @@ fn put(
         vault: access.vault(),
         expect,
         item,
-        idempotency: Vec::new(),
+        added: files.added,
+        dropped: files.dropped,
     })
 }
 
@@ -266,8 +293,9 @@ fn check_precondition(asked: &Asked<'_>, version: u64) -> Result<(), Refusal> {
 }
 
 /// What a client that may not read may see of what it wrote: nothing that was there before.
-fn without_the_past(item: &Item) -> Item {
+fn without_the_past(item: &Item, draft: &Draft) -> Item {
     let mut item = item.clone();
+    draft.name_only_what_it_says(&mut item);
     item.unknown.clear();
     item.files.clear();
     for field in &mut item.fields {

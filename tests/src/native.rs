@@ -1,0 +1,108 @@
+//! The carrier that calls `core::rest::answer` itself, over [`MemoryRecords`], with a fixed clock and seeded bytes.
+
+use std::cell::RefCell;
+
+use sekisho_core::{
+    rest::{Ports, Usage, UsageEvent, answer},
+    time::Timestamp,
+};
+
+use crate::{
+    cases::{Carrier, Given, RawAnswer, Request, Runtime},
+    memory::{MemoryRecords, Mood},
+    rng::{LabelledRng, labelled},
+    world::{NOW, World},
+};
+
+/// Core alone, in this process.
+#[derive(Debug)]
+pub struct Native;
+
+impl Runtime for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn start(&self, given: &Given) -> Option<Box<dyn Carrier>> {
+        Some(Box::new(NativeCarrier::new(given)))
+    }
+}
+
+/// One case's server.
+#[derive(Debug)]
+pub struct NativeCarrier {
+    records: MemoryRecords,
+    usage: Notes,
+    now: Timestamp,
+    rng: LabelledRng,
+}
+
+/// Every access noted.
+#[derive(Debug, Default)]
+pub struct Notes(RefCell<Vec<UsageEvent>>);
+
+impl Usage for Notes {
+    fn note(&self, event: UsageEvent) {
+        self.0.borrow_mut().push(event);
+    }
+}
+
+impl NativeCarrier {
+    /// A fresh one.
+    pub fn new(given: &Given) -> Self {
+        let now = given.now().unwrap_or(NOW);
+        let mood = given.mood().unwrap_or(Mood::Well);
+        Self {
+            records: MemoryRecords::in_mood(World::get(), now, mood),
+            usage: Notes::default(),
+            now,
+            rng: labelled("native carrier"),
+        }
+    }
+
+    /// The records behind it.
+    pub const fn records(&self) -> &MemoryRecords {
+        &self.records
+    }
+
+    /// The accesses noted so far.
+    pub fn noted(&self) -> Vec<UsageEvent> {
+        self.usage.0.borrow().clone()
+    }
+
+    /// Answers a request of the `http` crate.
+    pub fn answer(&mut self, request: &http::Request<Vec<u8>>) -> RawAnswer {
+        let mut ports = Ports {
+            records: &self.records,
+            usage: &self.usage,
+            now: self.now,
+            rng: &mut self.rng,
+        };
+        let (head, mut body) = answer(request, &mut ports).into_parts();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.next_chunk(&self.records).unwrap() {
+            bytes.extend_from_slice(&chunk);
+        }
+        let headers = head.headers.iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            (name.as_str().to_owned(), value.into_owned())
+        });
+        RawAnswer {
+            status: head.status.as_u16(),
+            headers: headers.collect(),
+            body: bytes,
+        }
+    }
+}
+
+impl Carrier for NativeCarrier {
+    fn exchange(&mut self, request: &Request) -> RawAnswer {
+        let mut builder = http::Request::builder()
+            .method(request.method.as_str())
+            .uri(&request.target);
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        self.answer(&builder.body(request.body.clone()).unwrap())
+    }
+}
