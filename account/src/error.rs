@@ -1,15 +1,23 @@
 //! Every refusal of this crate, named by fault. Texts say the cause, then the way out; they carry ids, never contents.
 
-use std::{io, path::PathBuf};
+use std::{borrow::Cow, io, path::PathBuf};
 
 use sekisho_core::{
     id::{EnvironmentId, TokenId, UserId, VaultId},
     records::{Fault, VaultType},
     time::Timestamp,
 };
+use serde::{Deserialize, Serialize};
 
-/// Why the account does not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+/// Why the account does not do what it was asked. In JSON it is `{"code": …, "detail": …}`; of the account's own
+/// troubles only [`AccountError::Unavailable`] travels.
+#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
+#[serde(
+    tag = "code",
+    content = "detail",
+    rename_all = "SCREAMING_SNAKE_CASE",
+    rename_all_fields = "camelCase"
+)]
 #[non_exhaustive]
 pub enum AccountError {
     /// The caller's: unknown user, or the signature does not fit.
@@ -36,8 +44,22 @@ pub enum AccountError {
     )]
     DeviceUnknown,
     /// The caller's.
-    #[error("user '{0}' is neither an owner nor an administrator: ask one of them")]
+    #[error("user '{0}' may not manage this: ask an owner or an administrator")]
     NotManager(UserId),
+    /// The caller's: only owners decide over owners.
+    #[error("user '{0}' is not an owner: ask one of them")]
+    NotOwner(UserId),
+    /// The caller's: nobody could manage the account afterwards.
+    #[error("the account would be left without an active owner: make another user one first")]
+    LastOwner,
+    /// The caller's.
+    #[error("there is a {what} named '{name}' already: choose another name")]
+    NameTaken {
+        /// What kind of thing.
+        what: Cow<'static, str>,
+        /// The name.
+        name: String,
+    },
     /// The caller's: there is no such vault, or it is not wrapped to them. The wording is the vendor's.
     #[error("You do not have the requested access to vault '{0}'")]
     NoVaultAccess(VaultId),
@@ -68,13 +90,13 @@ pub enum AccountError {
         /// The token.
         token: TokenId,
         /// The reason.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// The caller's.
     #[error("there is no {what} '{id}': look at the list")]
     Missing {
         /// What kind of thing.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// The id asked for.
         id: String,
     },
@@ -82,7 +104,7 @@ pub enum AccountError {
     #[error("{what} '{id}' is not what the request expects{}: read it again, then decide", held_text(*held))]
     Conflict {
         /// What kind of thing.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// Its id.
         id: String,
         /// The version the account holds.
@@ -90,17 +112,30 @@ pub enum AccountError {
     },
     /// The caller's.
     #[error("the request is not valid: {0}")]
-    Invalid(&'static str),
+    Invalid(Cow<'static, str>),
     /// The caller's.
     #[error("the record is larger than {limit} bytes: split it")]
     TooLarge {
         /// The limit.
         limit: usize,
     },
+    /// The network's, or the account is not running.
+    #[error("the account cannot be reached: {0}: check its URL, the network and the CA")]
+    Unreachable(String),
+    /// The account's: it answers, but not as an account.
+    #[error(
+        "the account's answer makes no sense: {0}: check its URL, and update the older of the two programs"
+    )]
+    Garbled(String),
+    /// The account's: it is in trouble itself; its log knows why.
+    #[error("the account cannot do it now: look at its log, then try again")]
+    Unavailable,
     /// The administrator's: a file is in the way, absent or unreadable.
+    #[serde(skip)]
     #[error(transparent)]
     File(#[from] FileError),
     /// The administrator's.
+    #[serde(skip)]
     #[error(
         "the database is of version {found}, this program knows versions up to {known}: update the program"
     )]
@@ -111,6 +146,7 @@ pub enum AccountError {
         known: i64,
     },
     /// Ours, or the disk's.
+    #[serde(skip)]
     #[error("the account's database failed: {0}: check disk space and permissions, then try again")]
     Store(#[from] rusqlite::Error),
 }
@@ -122,13 +158,17 @@ fn held_text(version: Option<u64>) -> String {
 }
 
 impl AccountError {
+    pub(crate) const fn invalid(why: &'static str) -> Self {
+        Self::Invalid(Cow::Borrowed(why))
+    }
+
     pub(crate) fn missing(what: &'static str, id: impl ToString) -> Self {
-        let id = id.to_string();
+        let (what, id) = (what.into(), id.to_string());
         Self::Missing { what, id }
     }
 
     pub(crate) fn conflict(what: &'static str, id: impl ToString, held: Option<u64>) -> Self {
-        let id = id.to_string();
+        let (what, id) = (what.into(), id.to_string());
         Self::Conflict { what, id, held }
     }
 
@@ -138,7 +178,12 @@ impl AccountError {
             Self::Missing { .. } => Fault::Missing,
             Self::Conflict { .. } => Fault::Conflict,
             Self::TooLarge { .. } => Fault::TooLarge,
-            Self::Store(_) | Self::File(_) | Self::NewerDatabase { .. } => Fault::Unavailable,
+            Self::Store(_)
+            | Self::File(_)
+            | Self::NewerDatabase { .. }
+            | Self::Unavailable
+            | Self::Unreachable(_)
+            | Self::Garbled(_) => Fault::Unavailable,
             _ => Fault::Denied,
         }
     }
@@ -172,6 +217,9 @@ pub enum FileError {
         /// Column.
         column: usize,
     },
+    /// The operator key is under a passphrase, and this is not it.
+    #[error("the operator key file is locked: give the passphrase it was written with")]
+    Passphrase,
     /// A format of another time.
     #[error("its version is not {0}: make a new one")]
     Version(&'static str),

@@ -7,7 +7,10 @@
 //! | [`operator`] | [`Operator`]: makes, wraps, seals, opens | the operator's |
 //! | [`credentials`] | the file `1password-credentials.json` of a Connect server | the device secret |
 //!
-//! The two sides meet only in [`AccountApi::call`]: a signed request in, sealed records out.
+//! | [`device`] | [`Device`]: what a host asks, in this process or over HTTP | the device secret |
+//! | `http` | what carries both, server and client, behind features of these names | – |
+//!
+//! Operators and account meet only in [`AccountApi::call`]: a signed request in, sealed records out.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     test,
@@ -20,7 +23,10 @@
 
 pub mod clock;
 pub mod credentials;
+pub mod device;
 mod error;
+#[cfg(any(feature = "server", feature = "client"))]
+pub mod http;
 pub mod operator;
 mod private_file;
 pub mod protocol;
@@ -29,7 +35,8 @@ mod secret_json;
 pub mod store;
 
 pub use credentials::Credentials;
+pub use device::{Device, LocalDevice};
 pub use error::{AccountError, FileError};
-pub use operator::{AccountApi, Operator, OperatorError, keyfile::KeyFile};
+pub use operator::{AccountApi, JoinCode, Operator, OperatorError, keyfile::KeyFile};
 pub use protocol::{NewUser, Request, Response, SignedRequest};
 pub use store::{Account, Caller, usage::UsageReport};

@@ -4,7 +4,7 @@
 //! everything else is sealed or wrapped before it gets here (invariant 3).
 
 use sekisho_core::{
-    id::{EnvironmentId, FileId, ItemId, TokenId, VaultId},
+    id::{EnvironmentId, FileId, GroupId, ItemId, KeyId, TokenId, UserId, VaultId},
     key::WrappedKey,
     records::{Expect, ItemRecord},
     seal::Sealed,
@@ -16,8 +16,10 @@ mod shapes;
 mod signed;
 
 pub use shapes::{
-    AccountInfo, EnvironmentInfo, EnvironmentKeyInfo, EnvironmentState, KeyWrap, ListedItem,
-    NewEnvironment, NewToken, NewUser, NewVault, Role, TokenInfo, UsageInfo, UserInfo, VaultInfo,
+    AccountInfo, AuditEntry, DeviceInfo, EnvironmentInfo, EnvironmentKeyInfo, EnvironmentState,
+    GroupInfo, KeyWrap, ListedItem, ManagerList, NewEnvironment, NewGeneration, NewToken, NewUser,
+    NewVault, NextKey, Role, TokenHolder, TokenInfo, TokenStanding, TokenWrap, UsageInfo,
+    UsageQuery, UsageRow, UserHolder, UserInfo, UserState, VaultHolders, VaultInfo, VaultWrap,
 };
 pub use signed::{REPLAY_WINDOW, SignedRequest};
 
@@ -34,6 +36,78 @@ pub enum Request {
     Users,
     /// Adds a user without any group → [`Response::Done`].
     CreateUser(NewUser),
+    /// Takes or refuses a user's requests; at once → [`Response::Done`].
+    SuspendUser {
+        /// Who.
+        user: UserId,
+        /// Whether they are refused.
+        suspended: bool,
+    },
+    /// Removes a user with all keys wrapped to them → the vaults they held, whose keys should be rotated:
+    /// [`Response::VaultIds`].
+    RemoveUser {
+        /// Who.
+        user: UserId,
+    },
+    /// Every group → [`Response::Groups`].
+    Groups,
+    /// Makes a group → [`Response::Done`].
+    CreateGroup {
+        /// The id.
+        group: GroupId,
+        /// The name.
+        name: String,
+    },
+    /// Gives a group another name → [`Response::Done`].
+    RenameGroup {
+        /// Which.
+        group: GroupId,
+        /// The name.
+        name: String,
+    },
+    /// Removes a group → [`Response::Done`].
+    DeleteGroup {
+        /// Which.
+        group: GroupId,
+    },
+    /// Puts a user into a group → [`Response::Done`].
+    AddMember {
+        /// The group.
+        group: GroupId,
+        /// The user.
+        user: UserId,
+    },
+    /// Takes a user out of a group → [`Response::Done`].
+    RemoveMember {
+        /// The group.
+        group: GroupId,
+        /// The user.
+        user: UserId,
+    },
+    /// Who manages a Connect server, or all without a list of their own → [`Response::Managers`].
+    Managers {
+        /// Which.
+        environment: Option<EnvironmentId>,
+    },
+    /// Lets a group manage a Connect server, or all without a list of their own → [`Response::Done`].
+    GrantManager {
+        /// Which. Its own list, if there is none yet, begins as the one of all.
+        environment: Option<EnvironmentId>,
+        /// The group.
+        group: GroupId,
+    },
+    /// Takes that back → [`Response::Done`].
+    RevokeManager {
+        /// Which, as above.
+        environment: Option<EnvironmentId>,
+        /// The group.
+        group: GroupId,
+    },
+    /// Drops a Connect server's own list: the one of all counts again → [`Response::Done`].
+    ResetManagers {
+        /// Which.
+        environment: EnvironmentId,
+    },
     /// Makes a vault → [`Response::Done`].
     CreateVault(NewVault),
     /// The vaults wrapped to the caller → [`Response::Vaults`].
@@ -59,6 +133,57 @@ pub enum Request {
     },
     /// The caller's wrapped keys of a vault, newest first → [`Response::VaultKeys`].
     VaultKeys {
+        /// Which.
+        vault: VaultId,
+    },
+    /// Wraps a vault's keys, of all generations in use, to a user → [`Response::Done`].
+    ShareVault {
+        /// Which.
+        vault: VaultId,
+        /// The keys.
+        keys: Vec<VaultWrap>,
+    },
+    /// Drops a user's keys of a vault → [`Response::Done`].
+    UnshareVault {
+        /// Which.
+        vault: VaultId,
+        /// Whose.
+        user: UserId,
+    },
+    /// Everyone who holds a vault's key → [`Response::VaultHolders`].
+    VaultHolders {
+        /// Which.
+        vault: VaultId,
+    },
+    /// Begins a rotation: from now on both keys open and the new one seals → [`Response::Done`].
+    BeginRotation(NewGeneration),
+    /// Items still sealed under a key before the newest, by ascending id → [`Response::ItemRecords`].
+    StaleItems {
+        /// Where.
+        vault: VaultId,
+        /// At most so many.
+        limit: u32,
+    },
+    /// Puts the same items, sealed anew under the newest key, at the same versions. Those that moved on meanwhile are
+    /// passed over → [`Response::Done`].
+    Reseal {
+        /// Where.
+        vault: VaultId,
+        /// The items.
+        items: Vec<ItemRecord>,
+    },
+    /// Puts the vault's attributes, sealed anew, at the same version → [`Response::Done`].
+    ResealAttributes {
+        /// Which.
+        vault: VaultId,
+        /// Their version.
+        version: u64,
+        /// They.
+        attributes: Sealed,
+    },
+    /// Ends a rotation: keys before the newest are dropped. Refused while anything is sealed under one →
+    /// [`Response::Done`].
+    FinishRotation {
         /// Which.
         vault: VaultId,
     },
@@ -150,6 +275,33 @@ pub enum Request {
         /// Which.
         environment: EnvironmentId,
     },
+    /// Adds a signing key; tokens of the older ones stay good → [`Response::Done`].
+    AddEnvironmentKey(NextKey),
+    /// Wraps a signing key to further managers → [`Response::Done`].
+    ShareEnvironmentKey {
+        /// Which.
+        environment: EnvironmentId,
+        /// Its key.
+        key: KeyId,
+        /// To whom.
+        wraps: Vec<KeyWrap>,
+    },
+    /// Adds a device secret by its digest; older ones stay good → [`Response::Done`].
+    AddDevice {
+        /// Which.
+        environment: EnvironmentId,
+        /// The digest.
+        #[serde(with = "sekisho_core::encoding::array")]
+        digest: [u8; 32],
+    },
+    /// Drops every device secret but one → [`Response::Done`].
+    KeepDevice {
+        /// Which.
+        environment: EnvironmentId,
+        /// The digest of the one that stays.
+        #[serde(with = "sekisho_core::encoding::array")]
+        digest: [u8; 32],
+    },
     /// Gives an environment a vault → [`Response::Done`].
     GrantVault {
         /// Which.
@@ -190,6 +342,15 @@ pub enum Request {
         /// From when on.
         since: Timestamp,
     },
+    /// Accesses added up, the latest first → [`Response::UsageReport`].
+    UsageReport(UsageQuery),
+    /// Changes of the account, newest first → [`Response::Audit`].
+    Audit {
+        /// From the first one before this number.
+        before: Option<u64>,
+        /// At most so many.
+        limit: u32,
+    },
 }
 
 /// What is answered.
@@ -223,6 +384,20 @@ pub enum Response {
     Environments(Vec<EnvironmentInfo>),
     /// Tokens, oldest first.
     Tokens(Vec<TokenInfo>),
+    /// Groups, built-in ones first, then by name.
+    Groups(Vec<GroupInfo>),
+    /// Managers.
+    Managers(ManagerList),
+    /// Vaults by ascending id.
+    VaultIds(Vec<VaultId>),
+    /// Who holds a vault's key.
+    VaultHolders(VaultHolders),
+    /// Items, every part, by ascending id.
+    ItemRecords(Vec<ItemRecord>),
     /// Accesses, newest first.
     Usage(Vec<UsageInfo>),
+    /// Accesses added up, the latest first.
+    UsageReport(Vec<UsageRow>),
+    /// Changes, newest first.
+    Audit(Vec<AuditEntry>),
 }

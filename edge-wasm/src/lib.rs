@@ -1,1 +1,65 @@
-//! (being laid)
+//! The WebAssembly component that carries HTTP in and out of `sekisho-core`.
+//!
+//! It decides nothing: a request comes in, [`sekisho_core::rest::answer`] answers it from the imports, the answer goes
+//! out. An instance may live for many requests, so nothing here is kept in a static.
+
+mod bindings;
+mod http;
+mod records;
+mod rng;
+
+use bindings::{
+    exports::wasi::http::incoming_handler::Guest,
+    wasi::http::types::{ErrorCode, IncomingRequest, ResponseOutparam},
+};
+use sekisho_core::rest::{self, Intake, Ports, Upload};
+
+struct Edge;
+
+impl Guest for Edge {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        match answer(&request) {
+            Ok(response) => {
+                let (head, mut body) = response.into_parts();
+                http::send(out, &head, || body.next_chunk(&records::Imported));
+            }
+            Err(error) => ResponseOutparam::set(out, Err(error)),
+        }
+    }
+}
+
+fn answer(request: &IncomingRequest) -> Result<rest::Response, ErrorCode> {
+    let head = http::head(request)?;
+    let mut ports = Ports {
+        records: &records::Imported,
+        usage: &records::Imported,
+        now: records::now(),
+        rng: &mut rng::HostRandom,
+    };
+    match rest::intake(&head, &mut ports) {
+        // One byte more than is taken: core sees that it is too much and says so.
+        Intake::Whole(limit) => {
+            let body = http::body(&head, request, limit + 1)?;
+            Ok(rest::answer(&head.map(|()| body), &mut ports))
+        }
+        Intake::Pieces(upload) => take_in(*upload, request, &mut ports),
+        Intake::Answered(response) => Ok(*response),
+    }
+}
+
+/// Hands a file's content on as it comes; the first piece that is refused ends it.
+fn take_in(
+    mut upload: Upload<'_>,
+    request: &IncomingRequest,
+    ports: &mut Ports<'_>,
+) -> Result<rest::Response, ErrorCode> {
+    let mut refused = None;
+    http::pieces(request, u64::MAX, |piece| {
+        refused = upload.push(&piece, ports).err();
+        refused.is_none()
+    })?;
+    Ok(match refused {
+        Some(refusal) => upload.refuse(&refusal),
+        None => upload.finish(ports),
+    })
+}

@@ -1,1 +1,39 @@
-//! (being laid)
+//! Sekisho's host: the part that touches the world.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`serve`] | sockets, limits, HTTP/1.1 |
+//! | [`engine`] | core in a sandbox, or core itself |
+//! | [`sync`] | what is served equals what the account says |
+//! | [`store`] | the replica on disk: sealed bytes |
+//! | [`live`] | the set that is served, behind one swap |
+//! | [`clock`], [`random`] | time and randomness, taken once each |
+//! | [`health`] | how synchronisation is |
+//! | [`import`] | a 1PUX export becomes vaults |
+//! | [`credentials`] | `OP_SESSION` in all its forms |
+//!
+//! [`Host::start`] puts them together.
+#![deny(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a test that panics is a test that fails"
+    )
+)]
+
+pub mod clock;
+pub mod credentials;
+pub mod engine;
+pub mod health;
+pub mod import;
+pub mod live;
+pub mod random;
+mod refusal;
+mod running;
+pub mod serve;
+pub mod store;
+pub mod sync;
+
+pub use running::{Host, HostConfig, RunningHost, StartError};

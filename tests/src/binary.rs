@@ -41,14 +41,42 @@ fn build() -> PathBuf {
         "debug" => "dev",
         name => name,
     };
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--package", "sekisho-host", "--bin", "sekisho", "--profile", name])
+    let mut build = Command::new(env!("CARGO"));
+    // What cargo tells a test about itself makes build scripts (ring's) run again, here and then in the next build.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        let is_of_package = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_CRATE_",
+            "CARGO_BIN_",
+        ];
+        if is_of_package.iter().any(|prefix| name.starts_with(prefix))
+            || name == "CARGO_PRIMARY_PACKAGE"
+        {
+            build.env_remove(&*name);
+        }
+    }
+    let built = build
+        .args([
+            "build",
+            "--package",
+            "sekisho-host",
+            "--bin",
+            "sekisho",
+            "--profile",
+            name,
+        ])
         .arg("--target-dir")
         .arg(target_dir())
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
     profile.join("sekisho")
 }
 
@@ -84,15 +112,29 @@ impl Place {
     /// The binary on this place, with nothing of the surrounding environment but what a program needs.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&*BINARY);
-        command.args(args).args(["--format", "json", "--data-dir"]).arg(self.data());
-        command.current_dir(self.dir()).env_clear().stdin(Stdio::null());
+        command
+            .args(args)
+            .args(["--format", "json", "--data-dir"])
+            .arg(self.data());
+        command
+            .current_dir(self.dir())
+            .env_clear()
+            .stdin(Stdio::null());
         command
     }
 
     /// Runs a command that must succeed, and reads what it prints.
     pub fn run(&self, args: &[&str]) -> Value {
-        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
-        assert!(status.success(), "sekisho {args:?}: {}", String::from_utf8_lossy(&stderr));
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command(args).output().unwrap();
+        assert!(
+            status.success(),
+            "sekisho {args:?}: {}",
+            String::from_utf8_lossy(&stderr)
+        );
         serde_json::from_slice(&stdout).unwrap()
     }
 
@@ -102,14 +144,19 @@ impl Place {
         let (stdout, stderr) = (file("stdout"), file("stderr"));
         let mut command = self.command(&["up", "--listen", "127.0.0.1:0"]);
         command.args(args);
-        command.stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
+        command
+            .stdout(File::create(&stdout).unwrap())
+            .stderr(File::create(&stderr).unwrap());
         let mut server = Server {
             child: command.spawn().unwrap(),
             host: String::new(),
         };
         let said = wait("the server to start", START, || {
             if let Some(status) = server.child.try_wait().unwrap() {
-                panic!("sekisho up: {status}: {}", fs::read_to_string(&stderr).unwrap());
+                panic!(
+                    "sekisho up: {status}: {}",
+                    fs::read_to_string(&stderr).unwrap()
+                );
             }
             serde_json::from_slice::<Value>(&fs::read(&stdout).unwrap()).ok()
         });
@@ -122,7 +169,9 @@ impl Place {
         let mut args = vec!["connect", "token", "create", name, "--server", "default"];
         for grant in grants {
             let (vault, _) = grant.rsplit_once(',').unwrap();
-            self.run(&["connect", "vault", "grant", "--server", "default", "--vault", vault]);
+            self.run(&[
+                "connect", "vault", "grant", "--server", "default", "--vault", vault,
+            ]);
             args.extend(["--vault", grant]);
         }
         self.run(&args)["token"].as_str().unwrap().to_owned()
@@ -155,11 +204,20 @@ impl Server {
     }
 
     /// One request on a connection of its own.
-    pub fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> RawAnswer {
+    pub fn ask(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> RawAnswer {
         let address = self.host.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        let mut head =
+            format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -179,16 +237,24 @@ impl Server {
             let answer = self.ask("GET", "/v1/vaults", &[("Authorization", &bearer)], b"");
             let list: Value = serde_json::from_slice(&answer.body).ok()?;
             let list = list.as_array()?;
-            let sum: u64 = list.iter().filter_map(|vault| vault["items"].as_u64()).sum();
+            let sum: u64 = list
+                .iter()
+                .filter_map(|vault| vault["items"].as_u64())
+                .sum();
             (list.len() == vaults && sum == items).then_some(())
         });
     }
 
     /// Ends it as a service manager does, and waits until it has written everything.
     pub fn stop(mut self) {
-        let asked = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
         assert!(asked.success());
-        let status = wait("the server to stop", STOP, || self.child.try_wait().unwrap());
+        let status = wait("the server to stop", STOP, || {
+            self.child.try_wait().unwrap()
+        });
         assert!(status.success(), "{status}");
     }
 }
@@ -203,10 +269,20 @@ impl Drop for Server {
 
 /// An answer with `Connection: close`, its length given or in chunks.
 fn parse(bytes: &[u8]) -> RawAnswer {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    let end = bytes
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .expect("a head");
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");
-    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let status = lines
+        .next()
+        .unwrap()
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
     let headers = lines.map(|line| {
         let (name, value) = line.split_once(':').unwrap();
         (name.to_ascii_lowercase(), value.trim().to_owned())
@@ -225,8 +301,12 @@ fn parse(bytes: &[u8]) -> RawAnswer {
 fn unchunk(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
-        let line = rest.windows(2).position(|two| two == b"\r\n").expect("a chunk's length");
-        let length = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap().trim(), 16).unwrap();
+        let line = rest
+            .windows(2)
+            .position(|two| two == b"\r\n")
+            .expect("a chunk's length");
+        let length =
+            usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap().trim(), 16).unwrap();
         if length == 0 {
             return body;
         }

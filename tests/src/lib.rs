@@ -9,6 +9,7 @@
 //! | [`records_suite`] | what every `Records` must do |
 //! | [`cases`] | `cases/*.json`, read and run over any [`cases::Carrier`] |
 //! | [`native`] | the carrier that calls `core::rest::answer` itself |
+//! | `hosted` | the carrier over the host and its engines (feature `host`) |
 //! | [`vectors`] | `vectors/**`, read and checked |
 //! | `binary` | the real binary, run and asked as a user would (feature `host`) |
 //! | `sdk` | the vendor's SDKs and what they are shown (feature `host`) |
@@ -21,6 +22,8 @@
 #[cfg(feature = "host")]
 pub mod binary;
 pub mod cases;
+#[cfg(feature = "host")]
+pub mod hosted;
 pub mod memory;
 pub mod native;
 pub mod records_suite;

@@ -50,11 +50,31 @@ struct StoryVault {
 }
 
 const VAULTS: [StoryVault; 5] = [
-    StoryVault { key: "personal", items: 2, rights: Some("rw") },
-    StoryVault { key: "everyone", items: 3, rights: Some("rw") },
-    StoryVault { key: "user", items: 19, rights: Some("r") },
-    StoryVault { key: "awkward", items: AWKWARD.len() + 2, rights: Some("rw") },
-    StoryVault { key: "wrapped", items: 1, rights: None },
+    StoryVault {
+        key: "personal",
+        items: 2,
+        rights: Some("rw"),
+    },
+    StoryVault {
+        key: "everyone",
+        items: 3,
+        rights: Some("rw"),
+    },
+    StoryVault {
+        key: "user",
+        items: 19,
+        rights: Some("r"),
+    },
+    StoryVault {
+        key: "awkward",
+        items: AWKWARD.len() + 2,
+        rights: Some("rw"),
+    },
+    StoryVault {
+        key: "wrapped",
+        items: 1,
+        rights: None,
+    },
 ];
 
 /// The text that the story gives to a name of the fixture.
@@ -83,16 +103,31 @@ pub fn tell(engine: &str, sdk: &mut Command) {
         place.run(&["import", export.to_str().unwrap()]);
     }
     let grants = grants();
-    let (main, reader) = (place.token("main", &grants), place.token("reader", &reader_grants()));
+    let (main, reader) = (
+        place.token("main", &grants),
+        place.token("reader", &reader_grants()),
+    );
     let granted = VAULTS.iter().filter(|vault| vault.rights.is_some());
-    server.knows(&main, grants.len(), granted.map(|vault| vault.items as u64).sum());
+    server.knows(
+        &main,
+        grants.len(),
+        granted.map(|vault| vault.items as u64).sum(),
+    );
     server.knows(&reader, 1, (AWKWARD.len() + 2) as u64);
     let path = place.dir().join("story.json");
     fs::write(&path, story(server.host(), &main, &reader).to_string()).unwrap();
     // A proxy of the surroundings must not stand between a client and this machine.
-    sdk.env("SEKISHO_STORY", path).env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+    sdk.env("SEKISHO_STORY", path)
+        .env("NO_PROXY", "127.0.0.1")
+        .env("no_proxy", "127.0.0.1");
     let told = sdk.output().unwrap();
-    assert!(told.status.success(), "{engine}, {:?}: {}\n{}", sdk.get_program(), told.status, said(&told));
+    assert!(
+        told.status.success(),
+        "{engine}, {:?}: {}\n{}",
+        sdk.get_program(),
+        told.status,
+        said(&told)
+    );
 }
 
 /// The folder of one SDK's story.
@@ -115,7 +150,10 @@ pub fn is_there(program: &str, version: &str) -> bool {
 
 /// Says that a test did not run, and why. Where `SEKISHO_NO_SKIP` is set, as in CI, that is a failure.
 pub fn skip(test: &str, why: &str) {
-    assert!(std::env::var_os("SEKISHO_NO_SKIP").is_none(), "{test}: {why}");
+    assert!(
+        std::env::var_os("SEKISHO_NO_SKIP").is_none(),
+        "{test}: {why}"
+    );
     eprintln!("SKIPPED {test}: {why}");
 }
 
@@ -136,7 +174,8 @@ pub fn install(folder: &Path, stamp: &str, commands: &mut [Command]) -> Result<(
 }
 
 fn said(output: &Output) -> String {
-    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let text =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     text.concat()
 }
 
@@ -167,7 +206,12 @@ fn awkward_export() -> Sample {
             "overview": {"title": title, "tags": []},
         })
     };
-    let items: Vec<Value> = AWKWARD.into_iter().chain([TWIN, TWIN]).enumerate().map(item).collect();
+    let items: Vec<Value> = AWKWARD
+        .into_iter()
+        .chain([TWIN, TWIN])
+        .enumerate()
+        .map(item)
+        .collect();
     let attrs = json!({"uuid": fixture::id("awkward"), "name": text("vault.awkward"), "desc": "", "avatar": "", "type": "U"});
     let account = json!({"accountName": "third", "name": "third", "avatar": "", "email": "", "uuid": "ACCOUNT", "domain": ""});
     Sample {
@@ -178,8 +222,12 @@ fn awkward_export() -> Sample {
 
 /// What the main token is to be granted: ids of vaults with their rights, as the command line takes them.
 fn grants() -> Vec<String> {
-    let granted = VAULTS.iter().filter_map(|vault| Some((vault, vault.rights?)));
-    granted.map(|(vault, rights)| format!("{},{rights}", fixture::id(vault.key))).collect()
+    let granted = VAULTS
+        .iter()
+        .filter_map(|vault| Some((vault, vault.rights?)));
+    granted
+        .map(|(vault, rights)| format!("{},{rights}", fixture::id(vault.key)))
+        .collect()
 }
 
 /// What the reading token is to be granted.
@@ -224,7 +272,11 @@ fn vaults() -> Value {
             "id": fixture::id(vault.key), "name": text(&format!("vault.{}", vault.key)), "description": description,
             "items": vault.items, "granted": vault.rights.is_some(),
         });
-        let key = if vault.rights.is_some() { vault.key } else { "hidden" };
+        let key = if vault.rights.is_some() {
+            vault.key
+        } else {
+            "hidden"
+        };
         (key.to_owned(), facts)
     };
     Value::Object(VAULTS.iter().map(vault).collect())

@@ -1,68 +1,140 @@
 //! Environments and their tokens.
 
 use sekisho_core::{
-    id::{EnvironmentId, TokenId, VaultId},
-    key::{DeviceSecret, EnvironmentKey},
+    id::{EnvironmentId, KeyId, TokenId, UserId, VaultId},
+    key::{DeviceSecret, EnvironmentKey, WrappedKey},
     records::SigningKeyRecord,
     sync::Trust,
     time::Timestamp,
     token::{self, IssuedToken, ReadAccess, Rights, TokenOrder},
+    vouch::Holder,
 };
 
 use super::{Operator, OperatorError};
 use crate::{
     Credentials, Request, Response, clock,
-    protocol::{EnvironmentInfo, KeyWrap, NewEnvironment, NewToken, TokenInfo},
+    protocol::{
+        EnvironmentInfo, EnvironmentKeyInfo, KeyWrap, NewEnvironment, NewToken, NextKey, TokenInfo,
+        UserInfo,
+    },
     random::SystemRng,
 };
 
 impl Operator {
     /// Makes an environment with these vaults. The credentials can be had only now: the account keeps no secret of
-    /// them. Its signing key is wrapped to all owners and administrators.
+    /// them. Its signing key is wrapped to all who manage servers.
     pub fn create_environment(
         &self,
         name: &str,
         vaults: &[VaultId],
     ) -> Result<(EnvironmentId, Credentials), OperatorError> {
         let rng = &mut SystemRng;
-        let account = self.account_info()?;
         let (id, device) = (EnvironmentId::generate(rng), DeviceSecret::generate(rng));
         let key = EnvironmentKey::generate(rng);
-        let record = SigningKeyRecord {
-            id: key.id(),
-            public: key.public(),
-        };
         self.command(&Request::CreateEnvironment(NewEnvironment {
             id,
             name: name.to_owned(),
             device: device.digest(),
-            key: record,
-            wraps: self.wrap_environment_key(&id, &key)?,
+            key: record(&key),
+            wraps: self.wrap_environment_key(None, &id, &key)?,
             vaults: vaults.to_vec(),
         }))?;
-        let trust = Trust {
-            account: self.account(),
-            environment: id,
-            head_key: account.head_key,
-        };
-        Ok((id, Credentials::new(trust, name, device, record, rng)))
+        let trust = self.trust(id)?;
+        Ok((id, Credentials::new(trust, name, device, record(&key), rng)))
     }
 
+    /// Wraps a signing key to the managers of a server; of one that is not there yet, to those who manage all.
     fn wrap_environment_key(
         &self,
+        managed: Option<EnvironmentId>,
         environment: &EnvironmentId,
         key: &EnvironmentKey,
     ) -> Result<Vec<KeyWrap>, OperatorError> {
-        let users = self.recipients(|user| !user.roles.is_empty())?;
-        let wraps = users.into_iter().map(|user| {
-            let wrapped = user
-                .public
-                .wrap_environment_key(&user.id, environment, key, &mut SystemRng)
-                .map_err(|_| OperatorError::damaged("user", user.id))?;
-            let user = user.id;
-            Ok(KeyWrap { user, wrapped })
-        });
+        let managers = self.managers(managed)?.users;
+        let users = self.recipients(|user| managers.contains(&user.id))?;
+        let wraps = users.iter().map(|user| wrap(user, environment, key));
         wraps.collect()
+    }
+
+    /// Wraps a signing key that this operator holds to the users that `lacks` names.
+    pub(super) fn share_environment_key(
+        &self,
+        environment: EnvironmentId,
+        key: &EnvironmentKeyInfo,
+        lacks: impl Fn(&UserId) -> bool,
+    ) -> Result<(), OperatorError> {
+        let Some(wrapped) = &key.wrapped else {
+            return Ok(());
+        };
+        let users = self.recipients(|user| lacks(&user.id))?;
+        let users = users.iter().filter(|user| lacks(&user.id));
+        let opened = self.unwrap_environment_key(environment, key.id, wrapped)?;
+        let wraps = users.map(|user| wrap(user, &environment, &opened));
+        let wraps: Vec<_> = wraps.collect::<Result<_, _>>()?;
+        if wraps.is_empty() {
+            return Ok(());
+        }
+        let key = key.id;
+        self.command(&Request::ShareEnvironmentKey {
+            environment,
+            key,
+            wraps,
+        })
+    }
+
+    /// Gives an environment a new signing key. Tokens of the older ones stay good, and credentials files too: hosts
+    /// hear of the new key through the feed, on the older one's word.
+    pub fn rotate_environment_key(
+        &self,
+        environment: EnvironmentId,
+    ) -> Result<KeyId, OperatorError> {
+        let old = self.environment_key(environment)?;
+        let new = EnvironmentKey::generate(&mut SystemRng);
+        let key = old.endorse(&environment, record(&new));
+        let wraps = self.wrap_environment_key(Some(environment), &environment, &new)?;
+        self.command(&Request::AddEnvironmentKey(NextKey {
+            environment,
+            key,
+            wraps,
+        }))?;
+        Ok(new.id())
+    }
+
+    /// Makes further credentials for an environment: a second device secret. Those there were stay good until
+    /// [`Operator::drop_other_devices`].
+    pub fn add_device(&self, environment: EnvironmentId) -> Result<Credentials, OperatorError> {
+        let rng = &mut SystemRng;
+        let info = self.environment(environment)?;
+        let trust = self.trust(environment)?;
+        let keys = self.held_keys(&info)?;
+        let (first, later) = keys
+            .split_last()
+            .ok_or_else(|| OperatorError::does_not_open("environment", environment))?;
+        let device = DeviceSecret::generate(rng);
+        let digest = device.digest();
+        self.command(&Request::AddDevice {
+            environment,
+            digest,
+        })?;
+        let made = Credentials::new(trust, &info.name, device, record(first), rng);
+        let later = later.iter().rev().map(record);
+        Ok(later.fold(made, Credentials::with_signing_key))
+    }
+
+    /// Ends every device secret of an environment but the one of these credentials.
+    pub fn drop_other_devices(&self, kept: &Credentials) -> Result<(), OperatorError> {
+        self.command(&Request::KeepDevice {
+            environment: kept.environment(),
+            digest: kept.device().digest(),
+        })
+    }
+
+    fn trust(&self, environment: EnvironmentId) -> Result<Trust, OperatorError> {
+        Ok(Trust {
+            account: self.account(),
+            environment,
+            head_key: self.account_info()?.head_key,
+        })
     }
 
     /// Every environment in use.
@@ -143,27 +215,53 @@ impl Operator {
         };
         let issued = token::issue(&order, &key, &mut SystemRng)
             .map_err(|_| OperatorError::does_not_open("environment", environment))?;
+        let proofs = accesses.iter().map(|(rights, access)| {
+            let key = access.newest_key();
+            let key = key.ok_or_else(|| OperatorError::does_not_open("vault", access.vault()))?;
+            let who = Holder::Token {
+                environment: &environment,
+                token: &issued.record.id,
+                rights: *rights,
+                public: &issued.public,
+            };
+            Ok(key.vouch(&access.vault(), &who))
+        });
+        let proofs = proofs.collect::<Result<_, OperatorError>>()?;
         self.command(&Request::CreateToken(NewToken {
             environment,
             name: name.to_owned(),
             record: issued.record.clone(),
             public: issued.public,
+            proofs,
         }))?;
         Ok(issued)
     }
 
     /// The newest signing key that is wrapped to this operator.
     fn environment_key(&self, environment: EnvironmentId) -> Result<EnvironmentKey, OperatorError> {
-        let closed = || OperatorError::does_not_open("environment", environment);
         let info = self.environment(environment)?;
-        let (id, wrapped) = info
-            .keys
-            .into_iter()
-            .find_map(|key| Some((key.id, key.wrapped?)))
-            .ok_or_else(closed)?;
+        let key = self.held_keys(&info)?.into_iter().next();
+        key.ok_or_else(|| OperatorError::does_not_open("environment", environment))
+    }
+
+    /// The signing keys that are wrapped to this operator, newest first.
+    fn held_keys(&self, info: &EnvironmentInfo) -> Result<Vec<EnvironmentKey>, OperatorError> {
+        let wrapped = info.keys.iter();
+        let wrapped = wrapped.filter_map(|key| Some((key.id, key.wrapped.as_ref()?)));
+        wrapped
+            .map(|(id, wrapped)| self.unwrap_environment_key(info.id, id, wrapped))
+            .collect()
+    }
+
+    fn unwrap_environment_key(
+        &self,
+        environment: EnvironmentId,
+        id: KeyId,
+        wrapped: &WrappedKey,
+    ) -> Result<EnvironmentKey, OperatorError> {
         self.key()
-            .unwrap_environment_key(&self.user(), &environment, id, &wrapped)
-            .map_err(|_| closed())
+            .unwrap_environment_key(&self.user(), &environment, id, wrapped)
+            .map_err(|_| OperatorError::does_not_open("environment", environment))
     }
 
     /// Tokens of one environment, or of all.
@@ -187,4 +285,24 @@ impl Operator {
     pub fn revoke_token(&self, token: TokenId) -> Result<(), OperatorError> {
         self.command(&Request::RevokeToken { token })
     }
+}
+
+fn record(key: &EnvironmentKey) -> SigningKeyRecord {
+    SigningKeyRecord {
+        id: key.id(),
+        public: key.public(),
+    }
+}
+
+fn wrap(
+    user: &UserInfo,
+    environment: &EnvironmentId,
+    key: &EnvironmentKey,
+) -> Result<KeyWrap, OperatorError> {
+    let wrapped = user
+        .public
+        .wrap_environment_key(&user.id, environment, key, &mut SystemRng)
+        .map_err(|_| OperatorError::damaged("user", user.id))?;
+    let user = user.id;
+    Ok(KeyWrap { user, wrapped })
 }

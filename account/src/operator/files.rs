@@ -40,6 +40,7 @@ impl Operator {
             name: file.name,
             size: file.size,
             section: file.section,
+            content: None,
             key: FileKey::generate(&mut SystemRng),
             chunk_size: CHUNK,
         };

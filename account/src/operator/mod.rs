@@ -11,7 +11,7 @@ use sekisho_core::{
 
 use crate::{
     AccountError, FileError, KeyFile, Request, Response, SignedRequest, clock,
-    protocol::{AccountInfo, Role, UsageInfo, UserInfo},
+    protocol::{AccountInfo, Role, UsageInfo, UsageQuery, UsageRow, UserInfo, UserState},
     random::SystemRng,
 };
 
@@ -19,10 +19,14 @@ mod environments;
 mod files;
 mod items;
 pub mod keyfile;
+mod passphrase;
+mod people;
+mod rotation;
 mod vaults;
 
 pub use files::NewFile;
 pub use items::{ItemParts, OpenItem, OpenOverview};
+pub use people::JoinCode;
 pub use vaults::OpenVault;
 
 /// How an operator reaches the account: in this process, or over a network.
@@ -61,6 +65,21 @@ pub enum OperatorError {
         "the account answers in another way than this program knows: update the older of the two"
     )]
     Unexpected,
+    /// Not a join code, or one that was altered, or of another account.
+    #[error(
+        "the join code is not whole, or is for another account: let the user print it again and copy all of it"
+    )]
+    JoinCode,
+    /// The account offers a key to wrap to for which no holder of the vault vouches: it may be the account's own.
+    #[error(
+        "no holder of the vault vouches for {what} '{id}' that the account offers: nothing was wrapped to it; find out how it got there"
+    )]
+    Unvouched {
+        /// What kind of holder.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
     /// A file's content could not be read or written.
     #[error("the file's content could not be read or written: {0}")]
     Content(std::io::ErrorKind),
@@ -78,6 +97,11 @@ impl OperatorError {
     fn does_not_open(what: &'static str, id: impl ToString) -> Self {
         let id = id.to_string();
         Self::DoesNotOpen { what, id }
+    }
+
+    fn unvouched(what: &'static str, id: impl ToString) -> Self {
+        let id = id.to_string();
+        Self::Unvouched { what, id }
     }
 
     fn damaged(what: &'static str, id: impl ToString) -> Self {
@@ -157,6 +181,14 @@ impl Operator {
         }
     }
 
+    /// The same added up, with the names of those who used it.
+    pub fn usage_report(&self, query: UsageQuery) -> Result<Vec<UsageRow>, OperatorError> {
+        match self.call(&Request::UsageReport(query))? {
+            Response::UsageReport(rows) => Ok(rows),
+            _ => Err(OperatorError::Unexpected),
+        }
+    }
+
     fn command(&self, request: &Request) -> Result<(), OperatorError> {
         match self.call(request)? {
             Response::Done => Ok(()),
@@ -172,7 +204,7 @@ impl Operator {
     fn recipients(&self, also: impl Fn(&UserInfo) -> bool) -> Result<Vec<UserInfo>, OperatorError> {
         let mut users = self.users()?;
         let me = self.user();
-        users.retain(|user| user.active && (user.id == me || also(user)));
+        users.retain(|user| user.state == UserState::Active && (user.id == me || also(user)));
         Ok(users)
     }
 }

@@ -1,19 +1,20 @@
 //! Vaults, opened.
 
 use sekisho_core::{
-    id::VaultId,
-    key::VaultKey,
+    id::{UserId, VaultId},
+    key::{OperatorPublic, VaultKey},
     records::VaultType,
     time::Timestamp,
     token::{ReadAccess, WriteAccess},
     vault::VaultAttributes,
+    vouch::Holder,
 };
 use zeroize::Zeroizing;
 
 use super::{Operator, OperatorError, owners_hold};
 use crate::{
     Request, Response,
-    protocol::{KeyWrap, NewVault, VaultInfo},
+    protocol::{NewVault, VaultInfo, VaultWrap},
     random::SystemRng,
 };
 
@@ -28,6 +29,8 @@ pub struct OpenVault {
     pub attributes: VaultAttributes,
     /// Version of these.
     pub attribute_version: u64,
+    /// The users who hold it.
+    pub users: Vec<UserId>,
     /// Version of its contents.
     pub content_version: u64,
     /// Number of active items.
@@ -72,17 +75,40 @@ impl Operator {
         vault: &VaultId,
         kind: VaultType,
         key: &VaultKey,
-    ) -> Result<Vec<KeyWrap>, OperatorError> {
+    ) -> Result<Vec<VaultWrap>, OperatorError> {
         let users = self.recipients(|user| owners_hold(kind, user))?;
-        let wraps = users.into_iter().map(|user| {
-            let wrapped = user
-                .public
-                .wrap_vault_key(&user.id, vault, key, &mut SystemRng)
-                .map_err(|_| OperatorError::damaged("user", user.id))?;
-            let user = user.id;
-            Ok(KeyWrap { user, wrapped })
-        });
+        let wraps = users
+            .into_iter()
+            .map(|user| wrap(user.id, &user.public, vault, key));
         wraps.collect()
+    }
+
+    /// Lets a user see and fill a vault that this operator holds.
+    pub fn share_vault(&self, vault: VaultId, user: UserId) -> Result<(), OperatorError> {
+        let public = self.user_public(user)?;
+        let access = self.read_access(vault)?;
+        let keys = access.keys().iter();
+        let keys = keys.map(|key| wrap(user, &public, &vault, key));
+        let keys = keys.collect::<Result<_, _>>()?;
+        self.command(&Request::ShareVault { vault, keys })
+    }
+
+    /// Lets a user see every vault that this operator holds and may share.
+    pub(super) fn share_all_vaults(&self, user: UserId) -> Result<(), OperatorError> {
+        let Response::Vaults(vaults) = self.call(&Request::Vaults)? else {
+            return Err(OperatorError::Unexpected);
+        };
+        for info in vaults {
+            if info.record.kind != VaultType::Personal && !info.users.contains(&user) {
+                self.share_vault(info.record.id, user)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a vault from a user. They may have kept its key: rotate it ([`Operator::rotate_vault_key`]).
+    pub fn unshare_vault(&self, vault: VaultId, user: UserId) -> Result<(), OperatorError> {
+        self.command(&Request::UnshareVault { vault, user })
     }
 
     /// The vaults that are wrapped to this operator.
@@ -115,6 +141,7 @@ impl Operator {
             attributes: serde_json::from_slice(&attributes)
                 .map_err(|_| OperatorError::damaged("vault", record.id))?,
             attribute_version: record.attribute_version,
+            users: info.users.clone(),
             content_version: record.content_version,
             items: record.items,
             created_at: record.created_at,
@@ -156,6 +183,27 @@ impl Operator {
     pub fn write_access(&self, vault: VaultId) -> Result<WriteAccess, OperatorError> {
         self.read_access(vault).map(WriteAccess::of_operator)
     }
+}
+
+/// Wraps a vault's key to a user, and vouches for them.
+fn wrap(
+    user: UserId,
+    public: &OperatorPublic,
+    vault: &VaultId,
+    key: &VaultKey,
+) -> Result<VaultWrap, OperatorError> {
+    let wrapped = public
+        .wrap_vault_key(&user, vault, key, &mut SystemRng)
+        .map_err(|_| OperatorError::damaged("user", user))?;
+    let who = Holder::User {
+        user: &user,
+        public: &public.wrapping,
+    };
+    Ok(VaultWrap {
+        user,
+        wrapped,
+        proof: key.vouch(vault, &who),
+    })
 }
 
 fn seal_attributes(

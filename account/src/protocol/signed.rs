@@ -50,7 +50,7 @@ impl SignedRequest {
         let mut nonce = [0; 16];
         rng.fill_bytes(&mut nonce);
         let body = serde_json::to_vec(request)
-            .map_err(|_| AccountError::Invalid("it cannot be written as JSON"))?;
+            .map_err(|_| AccountError::invalid("it cannot be written as JSON"))?;
         let mut signed = Self {
             user,
             issued_at,
@@ -75,7 +75,7 @@ impl SignedRequest {
     /// The request; to be asked for only after [`SignedRequest::verify`].
     pub fn request(&self) -> Result<Request, AccountError> {
         serde_json::from_slice(&self.body)
-            .map_err(|_| AccountError::Invalid("its body is no request this version knows"))
+            .map_err(|_| AccountError::invalid("its body is no request this version knows"))
     }
 
     fn message(&self, account: &AccountId) -> Vec<u8> {

@@ -3,29 +3,46 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use sekisho_core::{
     file::{CHUNK, CHUNK_OVERHEAD, FilePlace},
+    id::{FileId, ItemId, VaultId},
     seal::Sealed,
 };
 
 use super::change::Change;
 use crate::AccountError;
 
+/// Whether a chunk counts at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// A client's: only when a write adds its file.
+    Staged,
+    /// An operator's: it is there to stay.
+    Settled,
+}
+
+/// How long a staged chunk waits for its file to be added, in milliseconds.
+const STAGING_AGE: i64 = 24 * 60 * 60 * 1000;
+
 pub(super) fn put(
     change: &Change<'_>,
     place: &FilePlace,
     index: u32,
     content: &Sealed,
+    standing: Standing,
 ) -> Result<(), AccountError> {
     let limit = CHUNK as usize + CHUNK_OVERHEAD;
     if content.as_bytes().len() > limit {
         return Err(AccountError::TooLarge { limit });
     }
     let added = change.run(
-        "INSERT OR IGNORE INTO chunks (vault, item, file, position, content) VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO chunks (vault, item, file, position, stored, settled, content)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
         params![
             place.vault.as_str(),
             place.item.as_str(),
             place.file.as_str(),
             index,
+            change.now(),
+            standing == Standing::Settled,
             content.as_bytes()
         ],
     )?;
@@ -35,6 +52,34 @@ pub(super) fn put(
     } else {
         Err(AccountError::conflict("file", place.file, None))
     }
+}
+
+/// What a client's write makes of the chunks of its item: those of added files stay, those of dropped ones go, and so
+/// do those that waited too long for their file.
+pub(super) fn settle(
+    change: &Change<'_>,
+    vault: &VaultId,
+    item: &ItemId,
+    added: &[FileId],
+    dropped: &[FileId],
+) -> Result<(), AccountError> {
+    for file in added {
+        change.run(
+            "UPDATE chunks SET settled = 1 WHERE vault = ? AND item = ? AND file = ?",
+            params![vault.as_str(), item.as_str(), file.as_str()],
+        )?;
+    }
+    for file in dropped {
+        change.run(
+            "DELETE FROM chunks WHERE vault = ? AND item = ? AND file = ?",
+            params![vault.as_str(), item.as_str(), file.as_str()],
+        )?;
+    }
+    change.run(
+        "DELETE FROM chunks WHERE settled = 0 AND stored < ?",
+        [change.now() - STAGING_AGE],
+    )?;
+    Ok(())
 }
 
 pub(super) fn one(db: &Connection, place: &FilePlace, index: u32) -> Result<Sealed, AccountError> {

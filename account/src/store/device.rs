@@ -3,25 +3,17 @@
 //! The host has checked the token itself; the account checks again what it can see: that the token is this
 //! environment's, in force, and may write there. A host that lies gains nothing a stolen credentials file would not.
 
-use rusqlite::{OptionalExtension, params};
 use sekisho_core::{
     file::FilePlace,
     id::{EnvironmentId, FileId, ItemId, TokenId, VaultId},
     key::DeviceSecret,
-    records::{DeleteRequest, Expect, PutRequest},
+    records::{DeleteRequest, Expect, PutChunkRequest, PutRequest},
     seal::Sealed,
     time::Timestamp,
 };
 
-use super::{
-    Account,
-    change::{Actor, Change},
-    chunks, columns, environments, grants, items, tokens,
-};
+use super::{Account, change::Actor, chunks, environments, grants, items, tokens};
 use crate::AccountError;
-
-/// How long a client's idempotency key is remembered, in milliseconds.
-const IDEMPOTENCY_AGE: i64 = 24 * 60 * 60 * 1000;
 
 impl Account {
     /// Whose device this is. A deleted environment's is still known, see [`Account::changes`]: it gets a signed head
@@ -33,7 +25,7 @@ impl Account {
         self.read(|db| environments::of_device(db, device))
     }
 
-    /// Writes an item for a client. With an idempotency key that was used for this item before, it is done already.
+    /// Writes an item for a client. Chunks of the files it drops go with it.
     pub fn put(
         &self,
         environment: &EnvironmentId,
@@ -49,12 +41,48 @@ impl Account {
         let actor = of_token(&request.token, now);
         self.change(&actor, "item.put", &objects, |change| {
             tokens::require_write(change, environment, &request.token, &request.vault)?;
-            if is_done(change, environment, request)? {
-                return Ok(());
-            }
             check_next_version(request)?;
             items::put(change, &request.vault, request.expect, item)?;
-            remember(change, environment, request)
+            chunks::settle(
+                change,
+                &request.vault,
+                &item.id,
+                &request.added,
+                &request.dropped,
+            )
+        })
+    }
+
+    /// Stores a chunk for a client. It counts for nothing before a write adds the file.
+    pub fn put_chunk(
+        &self,
+        environment: &EnvironmentId,
+        request: &PutChunkRequest,
+        now: Timestamp,
+    ) -> Result<(), AccountError> {
+        let PutChunkRequest {
+            token,
+            vault,
+            item,
+            file,
+            index,
+            content,
+        } = request;
+        let objects = [
+            environment.as_str(),
+            vault.as_str(),
+            item.as_str(),
+            file.as_str(),
+        ];
+        self.change(&of_token(token, now), "chunk.put", &objects, |change| {
+            tokens::require_write(change, environment, token, vault)?;
+            items::version(change, vault, item)?;
+            let place = FilePlace {
+                vault: *vault,
+                item: *item,
+                file: *file,
+            };
+            chunks::put(change, &place, *index, content, chunks::Standing::Staged)
         })
     }
 
@@ -116,56 +144,8 @@ fn check_next_version(request: &PutRequest) -> Result<(), AccountError> {
     if request.item.version == next {
         Ok(())
     } else {
-        Err(AccountError::Invalid(
+        Err(AccountError::invalid(
             "an item's version rises by one with each change",
         ))
     }
-}
-
-fn is_done(
-    change: &Change<'_>,
-    environment: &EnvironmentId,
-    request: &PutRequest,
-) -> Result<bool, AccountError> {
-    if request.idempotency.is_empty() {
-        return Ok(false);
-    }
-    let found: Option<(VaultId, ItemId)> = change
-        .prepare_cached("SELECT vault, item FROM idempotency WHERE environment = ? AND key = ?")?
-        .query_row(params![environment.as_str(), request.idempotency], |row| {
-            Ok((columns::id(row, "vault")?, columns::id(row, "item")?))
-        })
-        .optional()?;
-    match found {
-        None => Ok(false),
-        Some(made) if made == (request.vault, request.item.id) => {
-            items::version(change, &request.vault, &request.item.id).map(|_| true)
-        }
-        Some((_, made)) => Err(AccountError::conflict("item", made, None)),
-    }
-}
-
-fn remember(
-    change: &Change<'_>,
-    environment: &EnvironmentId,
-    request: &PutRequest,
-) -> Result<(), AccountError> {
-    if request.idempotency.is_empty() {
-        return Ok(());
-    }
-    change.run(
-        "DELETE FROM idempotency WHERE made < ?",
-        [change.now() - IDEMPOTENCY_AGE],
-    )?;
-    change.run(
-        "INSERT INTO idempotency (environment, key, vault, item, made) VALUES (?, ?, ?, ?, ?)",
-        params![
-            environment.as_str(),
-            request.idempotency,
-            request.vault.as_str(),
-            request.item.id.as_str(),
-            change.now()
-        ],
-    )?;
-    Ok(())
 }

@@ -2,20 +2,29 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sekisho_core::{
-    id::{EnvironmentId, UserId},
+    id::{EnvironmentId, KeyId, UserId},
     key::{DeviceSecret, WrappedKey},
+    records::SigningKeyRecord,
     secret::SecretBytes,
+    time::Timestamp,
+    vouch::{self, EndorsedKey},
 };
 
 use super::{
     change::Change,
     columns::{self, damaged},
-    grants, permission, tokens,
+    grants, names, permission, tokens,
 };
 use crate::{
     AccountError,
-    protocol::{EnvironmentInfo, EnvironmentKeyInfo, EnvironmentState, KeyWrap, NewEnvironment},
+    protocol::{
+        DeviceInfo, EnvironmentInfo, EnvironmentKeyInfo, EnvironmentState, KeyWrap, NewEnvironment,
+        NextKey,
+    },
 };
+
+/// Names of deleted ones may be given again.
+const NAMES: &str = "SELECT id, name FROM environments WHERE state = 'ACTIVE'";
 
 pub(super) fn create(
     change: &Change<'_>,
@@ -23,7 +32,7 @@ pub(super) fn create(
     new: &NewEnvironment,
 ) -> Result<(), AccountError> {
     if !new.wraps.iter().any(|wrap| wrap.user == *user) {
-        return Err(AccountError::Invalid(
+        return Err(AccountError::invalid(
             "a new environment's key must be wrapped to the one who makes it",
         ));
     }
@@ -35,11 +44,12 @@ pub(super) fn create(
 }
 
 fn insert(change: &Change<'_>, user: &UserId, new: &NewEnvironment) -> Result<(), AccountError> {
+    let name = names::check(change, "Connect server", NAMES, new.id.as_str(), &new.name)?;
     let added = change.run(
         "INSERT OR IGNORE INTO environments (id, name, state, created, creator, seq) VALUES (?, ?, 'ACTIVE', ?, ?, ?)",
         params![
             new.id.as_str(),
-            new.name,
+            name,
             change.now(),
             user.as_str(),
             change.seq()
@@ -48,27 +58,172 @@ fn insert(change: &Change<'_>, user: &UserId, new: &NewEnvironment) -> Result<()
     if added == 0 {
         return Err(AccountError::conflict("environment", new.id, None));
     }
+    insert_device(change, &new.id, &new.device)
+}
+
+fn insert_device(
+    change: &Change<'_>,
+    environment: &EnvironmentId,
+    digest: &[u8; 32],
+) -> Result<(), AccountError> {
     change.run(
-        "INSERT INTO environment_devices (environment, digest, created) VALUES (?, ?, ?)",
-        params![new.id.as_str(), new.device, change.now()],
+        "INSERT OR IGNORE INTO environment_devices (environment, digest, created) VALUES (?, ?, ?)",
+        params![environment.as_str(), digest, change.now()],
     )?;
     Ok(())
 }
 
-fn put_key(change: &Change<'_>, new: &NewEnvironment) -> Result<(), AccountError> {
-    let (environment, key) = (new.id.as_str(), new.key.id.as_str());
+/// Adds a device secret beside those there are.
+pub(super) fn add_device(
+    change: &Change<'_>,
+    environment: &EnvironmentId,
+    digest: &[u8; 32],
+) -> Result<(), AccountError> {
+    active(change, environment)?;
+    insert_device(change, environment, digest)
+}
+
+/// Drops every device secret but one.
+pub(super) fn keep_device(
+    change: &Change<'_>,
+    environment: &EnvironmentId,
+    digest: &[u8; 32],
+) -> Result<(), AccountError> {
+    active(change, environment)?;
     change.run(
-        "INSERT INTO environment_keys (environment, id, created, public) VALUES (?, ?, ?, ?)",
-        params![environment, key, change.now(), new.key.public.as_bytes()],
+        "DELETE FROM environment_devices WHERE environment = ? AND digest <> ?",
+        params![environment.as_str(), digest],
     )?;
-    for KeyWrap { user, wrapped } in &new.wraps {
-        permission::manager(change, user)?;
+    // None left means that the one to keep was not there: nothing is dropped then.
+    let left = change
+        .prepare_cached("SELECT 1 FROM environment_devices WHERE environment = ?")?
+        .exists([environment.as_str()])?;
+    left.then_some(())
+        .ok_or_else(|| AccountError::missing("device secret of environment", environment))
+}
+
+fn put_key(change: &Change<'_>, new: &NewEnvironment) -> Result<(), AccountError> {
+    insert_key(change, &new.id, &new.key, None)?;
+    share_key(change, &new.id, &new.key.id, &new.wraps)
+}
+
+fn insert_key(
+    change: &Change<'_>,
+    environment: &EnvironmentId,
+    key: &SigningKeyRecord,
+    endorsed: Option<&EndorsedKey>,
+) -> Result<(), AccountError> {
+    let added = change.run(
+        "INSERT OR IGNORE INTO environment_keys (environment, id, created, public, endorser, endorsement)
+         VALUES (?, ?, ?, ?, ?, ?)",
+        params![
+            environment.as_str(),
+            key.id.as_str(),
+            change.now(),
+            key.public.as_bytes(),
+            endorsed.map(|by| by.by.as_str()),
+            endorsed.map(|by| by.signature)
+        ],
+    )?;
+    if added == 1 {
+        Ok(())
+    } else {
+        Err(AccountError::conflict("signing key", key.id, None))
+    }
+}
+
+/// Adds a signing key that an older one vouches for.
+pub(super) fn add_key(
+    change: &Change<'_>,
+    user: &UserId,
+    new: &NextKey,
+) -> Result<(), AccountError> {
+    active(change, &new.environment)?;
+    if !new.wraps.iter().any(|wrap| wrap.user == *user) {
+        return Err(AccountError::invalid(
+            "a new signing key must be wrapped to the one who makes it",
+        ));
+    }
+    let known = signing_keys(change, &new.environment)?;
+    let believed = vouch::believe(&new.environment, &known, &[new.key]);
+    if believed.len() != known.len() + 1 {
+        return Err(AccountError::invalid(
+            "a new signing key needs the word of one before it",
+        ));
+    }
+    insert_key(change, &new.environment, &new.key.key, Some(&new.key))?;
+    share_key(change, &new.environment, &new.key.key.id, &new.wraps)?;
+    // Hosts hear of it with the next page, so there must be one.
+    change.run(
+        "UPDATE environments SET seq = ? WHERE id = ?",
+        params![change.seq(), new.environment.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Wraps a signing key to managers.
+pub(super) fn share_key(
+    change: &Change<'_>,
+    environment: &EnvironmentId,
+    key: &KeyId,
+    wraps: &[KeyWrap],
+) -> Result<(), AccountError> {
+    for KeyWrap { user, wrapped } in wraps {
+        permission::server(change, user, environment)?;
         change.run(
-            "INSERT INTO environment_key_wraps (environment, key, user, wrapped) VALUES (?, ?, ?, ?)",
-            params![environment, key, user.as_str(), wrapped.as_bytes()],
+            "INSERT OR REPLACE INTO environment_key_wraps (environment, key, user, wrapped) VALUES (?, ?, ?, ?)",
+            params![
+                environment.as_str(),
+                key.as_str(),
+                user.as_str(),
+                wrapped.as_bytes()
+            ],
         )?;
     }
     Ok(())
+}
+
+fn signing_keys(
+    db: &Connection,
+    environment: &EnvironmentId,
+) -> Result<Vec<SigningKeyRecord>, AccountError> {
+    let mut statement =
+        db.prepare_cached("SELECT id, public FROM environment_keys WHERE environment = ?")?;
+    let keys = statement.query_map([environment.as_str()], |row| {
+        Ok(SigningKeyRecord {
+            id: columns::id(row, "id")?,
+            public: columns::public_key(row, "public")?,
+        })
+    })?;
+    Ok(keys.collect::<Result<_, _>>()?)
+}
+
+/// Every signing key that follows another, for hosts.
+pub(super) fn endorsed_keys(
+    db: &Connection,
+    environment: &EnvironmentId,
+) -> Result<Vec<EndorsedKey>, AccountError> {
+    let mut statement = db.prepare_cached(
+        "SELECT * FROM environment_keys WHERE environment = ? AND endorser IS NOT NULL ORDER BY created, id",
+    )?;
+    let keys = statement.query_map([environment.as_str()], endorsed)?;
+    Ok(keys
+        .filter_map(Result::transpose)
+        .collect::<Result<_, _>>()?)
+}
+
+fn endorsed(row: &Row<'_>) -> rusqlite::Result<Option<EndorsedKey>> {
+    if row.get::<_, Option<String>>("endorser")?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(EndorsedKey {
+        key: SigningKeyRecord {
+            id: columns::id(row, "id")?,
+            public: columns::public_key(row, "public")?,
+        },
+        by: columns::id(row, "endorser")?,
+        signature: columns::array(row, "endorsement")?,
+    }))
 }
 
 pub(super) fn rename(
@@ -76,9 +231,10 @@ pub(super) fn rename(
     environment: &EnvironmentId,
     name: &str,
 ) -> Result<(), AccountError> {
+    let name = names::check(change, "Connect server", NAMES, environment.as_str(), name)?;
     let changed = change.run(
         "UPDATE environments SET name = ? WHERE id = ? AND state = 'ACTIVE'",
-        [name, environment.as_str()],
+        [name.as_str(), environment.as_str()],
     )?;
     if changed == 1 {
         Ok(())
@@ -97,6 +253,10 @@ pub(super) fn delete(change: &Change<'_>, environment: &EnvironmentId) -> Result
             grants::revoke(change, environment, &grant.vault)?;
         }
     }
+    change.run(
+        "DELETE FROM manager_grants WHERE environment = ?",
+        [environment.as_str()],
+    )?;
     change.run(
         "DELETE FROM environment_key_wraps WHERE environment = ?",
         [environment.as_str()],
@@ -147,14 +307,22 @@ pub(super) fn of_device(
     found.ok_or(AccountError::DeviceUnknown)
 }
 
-/// Those in use, oldest first.
-pub(super) fn list(db: &Connection, user: &UserId) -> Result<Vec<EnvironmentInfo>, AccountError> {
-    let mut statement = db
-        .prepare_cached("SELECT * FROM environments WHERE state = 'ACTIVE' ORDER BY created, id")?;
-    let found: Vec<EnvironmentInfo> = statement.query_map([], read)?.collect::<Result<_, _>>()?;
+/// Those in use that the user manages, oldest first.
+pub(super) fn list(
+    db: &Connection,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<Vec<EnvironmentInfo>, AccountError> {
+    let mut statement = db.prepare_cached(
+        "SELECT * FROM environments WHERE state = 'ACTIVE'
+         AND id IN (SELECT environment FROM server_managers WHERE user = ?) ORDER BY created, id",
+    )?;
+    let found: Vec<EnvironmentInfo> = statement
+        .query_map([user.as_str()], read)?
+        .collect::<Result<_, _>>()?;
     found
         .into_iter()
-        .map(|info| complete(db, user, info))
+        .map(|info| complete(db, user, info, now))
         .collect()
 }
 
@@ -162,13 +330,14 @@ pub(super) fn one(
     db: &Connection,
     user: &UserId,
     environment: &EnvironmentId,
+    now: Timestamp,
 ) -> Result<EnvironmentInfo, AccountError> {
     let found = db
         .prepare_cached("SELECT * FROM environments WHERE id = ?")?
         .query_row([environment.as_str()], read)
         .optional()?;
     let found = found.ok_or_else(|| AccountError::missing("environment", environment))?;
-    complete(db, user, found)
+    complete(db, user, found, now)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<EnvironmentInfo> {
@@ -184,6 +353,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<EnvironmentInfo> {
         creator: columns::id(row, "creator")?,
         tokens_version: columns::number(row, "tokens_version")?,
         vaults: Vec::new(),
+        tokens: 0,
+        credits: 0,
+        own_managers: row.get("own_managers")?,
+        devices: Vec::new(),
         keys: Vec::new(),
     })
 }
@@ -192,6 +365,7 @@ fn complete(
     db: &Connection,
     user: &UserId,
     mut info: EnvironmentInfo,
+    now: Timestamp,
 ) -> Result<EnvironmentInfo, AccountError> {
     let grants = grants::list(db, &info.id)?;
     info.vaults = grants
@@ -199,8 +373,23 @@ fn complete(
         .filter(|grant| grant.granted)
         .map(|grant| grant.vault)
         .collect();
+    (info.tokens, info.credits) = tokens::in_force(db, &info.id, now)?;
+    info.devices = devices(db, &info.id)?;
     info.keys = keys(db, user, &info.id)?;
     Ok(info)
+}
+
+fn devices(db: &Connection, environment: &EnvironmentId) -> Result<Vec<DeviceInfo>, AccountError> {
+    let mut statement = db.prepare_cached(
+        "SELECT digest, created FROM environment_devices WHERE environment = ? ORDER BY created DESC, digest",
+    )?;
+    let devices = statement.query_map([environment.as_str()], |row| {
+        Ok(DeviceInfo {
+            digest: columns::array(row, "digest")?,
+            created_at: columns::time(row, "created")?,
+        })
+    })?;
+    Ok(devices.collect::<Result<_, _>>()?)
 }
 
 fn keys(
@@ -209,7 +398,7 @@ fn keys(
     environment: &EnvironmentId,
 ) -> Result<Vec<EnvironmentKeyInfo>, AccountError> {
     let mut statement = db.prepare_cached(
-        "SELECT k.id, k.public, w.wrapped FROM environment_keys k
+        "SELECT k.*, w.wrapped FROM environment_keys k
          LEFT JOIN environment_key_wraps w ON w.environment = k.environment AND w.key = k.id AND w.user = ?2
          WHERE k.environment = ?1 ORDER BY k.created DESC, k.id",
     )?;
@@ -220,7 +409,27 @@ fn keys(
             wrapped: row
                 .get::<_, Option<Vec<u8>>>("wrapped")?
                 .map(WrappedKey::from_bytes),
+            users: Vec::new(),
+            endorsed: endorsed(row)?,
         })
     })?;
-    Ok(keys.collect::<Result<_, _>>()?)
+    let mut keys: Vec<EnvironmentKeyInfo> = keys.collect::<Result<_, _>>()?;
+    for key in &mut keys {
+        key.users = key_users(db, environment, &key.id)?;
+    }
+    Ok(keys)
+}
+
+fn key_users(
+    db: &Connection,
+    environment: &EnvironmentId,
+    key: &KeyId,
+) -> Result<Vec<UserId>, AccountError> {
+    let mut statement = db.prepare_cached(
+        "SELECT user FROM environment_key_wraps WHERE environment = ? AND key = ? ORDER BY user",
+    )?;
+    let users = statement.query_map([environment.as_str(), key.as_str()], |row| {
+        columns::id(row, "user")
+    })?;
+    Ok(users.collect::<Result<_, _>>()?)
 }

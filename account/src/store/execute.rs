@@ -3,13 +3,14 @@
 use rusqlite::Connection;
 use sekisho_core::{
     file::FilePlace,
-    id::{FileId, ItemId, UserId, VaultId},
+    id::{EnvironmentId, FileId, GroupId, ItemId, TokenId, UserId, VaultId},
 };
 
 use super::{
-    Account, Caller,
+    Account, Caller, audit,
     change::{Actor, Change},
-    chunks, environments, grants, items, permission, tokens, usage, users, vaults,
+    chunks, environments, grants, groups, items, managers, permission, rotation, sharing, tokens,
+    usage, users, vaults,
 };
 use crate::{AccountError, Request, Response};
 
@@ -22,14 +23,111 @@ impl Account {
             Request::Account => self.ask(caller, |db, _| super::info(db).map(Response::Account)),
             Request::WhoAmI => self.ask(caller, |db, me| users::one(db, me).map(Response::User)),
             Request::Users => self.ask(caller, |db, _| users::list(db).map(Response::Users)),
+            Request::Groups => self.ask(caller, |db, _| groups::list(db).map(Response::Groups)),
+            Request::Usage { environment, since } => self.ask_manager(caller, |db, me| {
+                if let Some(environment) = &environment {
+                    permission::server(db, me, environment)?;
+                }
+                usage::list(db, me, environment.as_ref(), since).map(Response::Usage)
+            }),
+            Request::UsageReport(query) => self.ask_manager(caller, |db, me| {
+                if let Some(environment) = &query.environment {
+                    permission::server(db, me, environment)?;
+                }
+                usage::report(db, me, &query).map(Response::UsageReport)
+            }),
+            Request::Audit { before, limit } => self.ask(caller, |db, me| {
+                permission::administrator(db, me)?;
+                audit::list(db, before, limit).map(Response::Audit)
+            }),
+            request => self.execute_people(caller, request),
+        }
+    }
+
+    fn execute_people(&self, caller: &Caller, request: Request) -> Answer {
+        let me = &caller.user;
+        match request {
             Request::CreateUser(new) => {
-                self.manage(caller, "user.create", &[new.id.as_str()], |change| {
+                self.administer(caller, "user.create", &[new.id.as_str()], |change| {
                     users::create(change, &new)
                 })
             }
-            Request::Usage { environment, since } => self.ask_manager(caller, |db, _| {
-                usage::list(db, environment.as_ref(), since).map(Response::Usage)
+            Request::SuspendUser { user, suspended } => {
+                let what = if suspended {
+                    "user.suspend"
+                } else {
+                    "user.resume"
+                };
+                self.administer(caller, what, &[user.as_str()], |change| {
+                    users::suspend(change, me, &user, suspended)
+                })
+            }
+            Request::RemoveUser { user } => {
+                let mut vaults = Vec::new();
+                self.administer(caller, "user.remove", &[user.as_str()], |change| {
+                    vaults = users::remove(change, me, &user)?;
+                    Ok(())
+                })?;
+                Ok(Response::VaultIds(vaults))
+            }
+            Request::CreateGroup { group, name } => {
+                self.administer(caller, "group.create", &[group.as_str()], |change| {
+                    groups::create(change, &group, &name)
+                })
+            }
+            Request::RenameGroup { group, name } => {
+                self.administer(caller, "group.rename", &[group.as_str()], |change| {
+                    groups::rename(change, &group, &name)
+                })
+            }
+            Request::DeleteGroup { group } => {
+                self.administer(caller, "group.delete", &[group.as_str()], |change| {
+                    groups::delete(change, &group)
+                })
+            }
+            Request::AddMember { group, user } => {
+                let objects = [group.as_str(), user.as_str()];
+                self.administer(caller, "group.add", &objects, |change| {
+                    groups::add(change, me, &group, &user)
+                })
+            }
+            Request::RemoveMember { group, user } => {
+                let objects = [group.as_str(), user.as_str()];
+                self.administer(caller, "group.remove", &objects, |change| {
+                    groups::remove(change, me, &group, &user)
+                })
+            }
+            request => self.execute_managers(caller, request),
+        }
+    }
+
+    fn execute_managers(&self, caller: &Caller, request: Request) -> Answer {
+        match request {
+            Request::Managers { environment } => self.ask(caller, |db, me| {
+                match &environment {
+                    Some(environment) => permission::server(db, me, environment)?,
+                    None => permission::some_server(db, me)?,
+                }
+                managers::list(db, environment.as_ref()).map(Response::Managers)
             }),
+            Request::GrantManager { environment, group } => {
+                let objects = objects_of(environment.as_ref(), &group);
+                self.administer(caller, "manager.grant", &objects, |change| {
+                    managers::grant(change, environment.as_ref(), &group)
+                })
+            }
+            Request::RevokeManager { environment, group } => {
+                let objects = objects_of(environment.as_ref(), &group);
+                self.administer(caller, "manager.revoke", &objects, |change| {
+                    managers::revoke(change, environment.as_ref(), &group)
+                })
+            }
+            Request::ResetManagers { environment } => {
+                let objects = [environment.as_str()];
+                self.administer(caller, "manager.reset", &objects, |change| {
+                    managers::reset(change, &environment)
+                })
+            }
             request => self.execute_vault(caller, request),
         }
     }
@@ -60,6 +158,52 @@ impl Account {
             Request::DeleteVault { vault } => {
                 self.act_in(caller, "vault.delete", &vault, "", |change| {
                     vaults::delete(change, &vault)
+                })
+            }
+            request => self.execute_holders(caller, request),
+        }
+    }
+
+    fn execute_holders(&self, caller: &Caller, request: Request) -> Answer {
+        match request {
+            Request::ShareVault { vault, keys } => {
+                let users = keys.iter().map(|key| key.user.to_string());
+                let users: Vec<String> = users.collect();
+                self.act_in(caller, "vault.share", &vault, &users.join(" "), |change| {
+                    sharing::share(change, &caller.user, &vault, &keys)
+                })
+            }
+            Request::UnshareVault { vault, user } => {
+                self.act_in(caller, "vault.unshare", &vault, user.as_str(), |change| {
+                    sharing::unshare(change, &caller.user, &vault, &user)
+                })
+            }
+            Request::VaultHolders { vault } => self.ask_in(caller, &vault, |db, _| {
+                rotation::holders(db, &vault).map(Response::VaultHolders)
+            }),
+            Request::BeginRotation(new) => {
+                self.act_in(caller, "vault.rotate", &new.vault, "", |change| {
+                    rotation::begin(change, &new)
+                })
+            }
+            Request::StaleItems { vault, limit } => self.ask_in(caller, &vault, |db, _| {
+                rotation::stale(db, &vault, limit).map(Response::ItemRecords)
+            }),
+            Request::Reseal { vault, items } => {
+                self.act_in(caller, "vault.reseal", &vault, "", |change| {
+                    rotation::reseal(change, &vault, &items)
+                })
+            }
+            Request::ResealAttributes {
+                vault,
+                version,
+                attributes,
+            } => self.act_in(caller, "vault.reseal", &vault, "", |change| {
+                rotation::reseal_attributes(change, &vault, version, &attributes)
+            }),
+            Request::FinishRotation { vault } => {
+                self.act_in(caller, "vault.rotated", &vault, "", |change| {
+                    rotation::finish(change, &vault)
                 })
             }
             request => self.execute_item(caller, request),
@@ -106,7 +250,13 @@ impl Account {
                 index,
                 content,
             } => self.act_in(caller, "file.put", &vault, file.as_str(), |change| {
-                chunks::put(change, &place(vault, item, file), index, &content)
+                chunks::put(
+                    change,
+                    &place(vault, item, file),
+                    index,
+                    &content,
+                    chunks::Standing::Settled,
+                )
             }),
             Request::Chunk {
                 vault,
@@ -121,70 +271,110 @@ impl Account {
     }
 
     fn execute_environment(&self, caller: &Caller, request: Request) -> Answer {
+        let now = caller.now;
         match request {
             Request::CreateEnvironment(new) => {
-                self.manage(caller, "environment.create", &[new.id.as_str()], |change| {
+                self.act(caller, "environment.create", &[new.id.as_str()], |change| {
+                    permission::servers(change, &caller.user)?;
                     environments::create(change, &caller.user, &new)
                 })
             }
             Request::Environments => self.ask_manager(caller, |db, me| {
-                environments::list(db, me).map(Response::Environments)
+                environments::list(db, me, now).map(Response::Environments)
             }),
-            Request::Environment { environment } => self.ask_manager(caller, |db, me| {
-                environments::one(db, me, &environment)
+            Request::Environment { environment } => self.ask(caller, |db, me| {
+                permission::server(db, me, &environment)?;
+                environments::one(db, me, &environment, now)
                     .map(|info| Response::Environment(Box::new(info)))
             }),
             Request::RenameEnvironment { environment, name } => {
-                let objects = [environment.as_str()];
-                self.manage(caller, "environment.rename", &objects, |change| {
+                self.manage(caller, "environment.rename", &environment, "", |change| {
                     environments::rename(change, &environment, &name)
                 })
             }
             Request::DeleteEnvironment { environment } => {
-                let objects = [environment.as_str()];
-                self.manage(caller, "environment.delete", &objects, |change| {
+                self.manage(caller, "environment.delete", &environment, "", |change| {
                     environments::delete(change, &environment)
                 })
             }
             Request::GrantVault { environment, vault } => {
-                let objects = [environment.as_str(), vault.as_str()];
-                self.manage(caller, "vault.grant", &objects, |change| {
+                let object = vault.as_str();
+                self.manage(caller, "vault.grant", &environment, object, |change| {
                     grants::grant(change, &caller.user, &environment, &vault)
                 })
             }
             Request::RevokeVault { environment, vault } => {
-                let objects = [environment.as_str(), vault.as_str()];
-                self.manage(caller, "vault.revoke", &objects, |change| {
+                let object = vault.as_str();
+                self.manage(caller, "vault.revoke", &environment, object, |change| {
                     grants::revoke(change, &environment, &vault)
                 })
             }
+            request => self.execute_keys(caller, request),
+        }
+    }
+
+    fn execute_keys(&self, caller: &Caller, request: Request) -> Answer {
+        match request {
+            Request::AddEnvironmentKey(new) => {
+                let object = new.key.key.id;
+                let (what, object) = ("environment.key", object.as_str());
+                self.manage(caller, what, &new.environment, object, |change| {
+                    environments::add_key(change, &caller.user, &new)
+                })
+            }
+            Request::ShareEnvironmentKey {
+                environment,
+                key,
+                wraps,
+            } => {
+                let (what, object) = ("environment.share", key.as_str());
+                self.manage(caller, what, &environment, object, |change| {
+                    environments::share_key(change, &environment, &key, &wraps)
+                })
+            }
+            Request::AddDevice {
+                environment,
+                digest,
+            } => self.manage(caller, "device.add", &environment, "", |change| {
+                environments::add_device(change, &environment, &digest)
+            }),
+            Request::KeepDevice {
+                environment,
+                digest,
+            } => self.manage(caller, "device.keep", &environment, "", |change| {
+                environments::keep_device(change, &environment, &digest)
+            }),
             request => self.execute_token(caller, request),
         }
     }
 
     fn execute_token(&self, caller: &Caller, request: Request) -> Answer {
+        let now = caller.now;
         match request {
             Request::CreateToken(new) => {
-                let objects = [new.environment.as_str(), new.record.id.as_str()];
-                self.manage(caller, "token.create", &objects, |change| {
+                let object = new.record.id.as_str();
+                self.manage(caller, "token.create", &new.environment, object, |change| {
                     tokens::create(change, &caller.user, &new)
                 })
             }
-            Request::Tokens { environment } => self.ask_manager(caller, |db, _| {
-                tokens::list(db, environment.as_ref()).map(Response::Tokens)
+            Request::Tokens { environment } => self.ask_manager(caller, |db, me| {
+                if let Some(environment) = &environment {
+                    permission::server(db, me, environment)?;
+                }
+                tokens::list(db, me, environment.as_ref(), now).map(Response::Tokens)
             }),
             Request::RenameToken { token, name } => {
-                self.manage(caller, "token.rename", &[token.as_str()], |change| {
+                self.manage_token(caller, "token.rename", &token, |change| {
                     tokens::rename(change, &token, &name)
                 })
             }
             Request::RevokeToken { token } => {
-                self.manage(caller, "token.revoke", &[token.as_str()], |change| {
+                self.manage_token(caller, "token.revoke", &token, |change| {
                     tokens::revoke(change, &token)
                 })
             }
             // Every other request went to its own table above.
-            _ => Err(AccountError::Invalid("this version does not know it")),
+            _ => Err(AccountError::invalid("this version does not know it")),
         }
     }
 
@@ -209,14 +399,14 @@ impl Account {
         })
     }
 
-    /// A question for managers.
+    /// A question for those who manage some Connect server.
     fn ask_manager(
         &self,
         caller: &Caller,
         work: impl FnOnce(&Connection, &UserId) -> Answer,
     ) -> Answer {
         self.ask(caller, |db, me| {
-            permission::manager(db, me)?;
+            permission::some_server(db, me)?;
             work(db, me)
         })
     }
@@ -256,8 +446,8 @@ impl Account {
         })
     }
 
-    /// A change for managers.
-    fn manage(
+    /// A change for owners and administrators.
+    fn administer(
         &self,
         caller: &Caller,
         what: &str,
@@ -265,10 +455,48 @@ impl Account {
         work: impl FnOnce(&Change<'_>) -> Result<(), AccountError>,
     ) -> Answer {
         self.act(caller, what, objects, |change| {
-            permission::manager(change, &caller.user)?;
+            permission::administrator(change, &caller.user)?;
             work(change)
         })
     }
+
+    /// A change for those who manage the Connect server.
+    fn manage(
+        &self,
+        caller: &Caller,
+        what: &str,
+        environment: &EnvironmentId,
+        object: &str,
+        work: impl FnOnce(&Change<'_>) -> Result<(), AccountError>,
+    ) -> Answer {
+        self.act(caller, what, &[environment.as_str(), object], |change| {
+            permission::server(change, &caller.user, environment)?;
+            work(change)
+        })
+    }
+
+    /// A change for those who manage a token's Connect server.
+    fn manage_token(
+        &self,
+        caller: &Caller,
+        what: &str,
+        token: &TokenId,
+        work: impl FnOnce(&Change<'_>) -> Result<(), AccountError>,
+    ) -> Answer {
+        self.act(caller, what, &[token.as_str()], |change| {
+            permission::some_server(change, &caller.user)?;
+            let environment = tokens::environment(change, token)?;
+            permission::server(change, &caller.user, &environment)?;
+            work(change)
+        })
+    }
+}
+
+fn objects_of<'o>(environment: Option<&'o EnvironmentId>, group: &'o GroupId) -> [&'o str; 2] {
+    [
+        environment.map_or("all-servers", EnvironmentId::as_str),
+        group.as_str(),
+    ]
 }
 
 const fn place(vault: VaultId, item: ItemId, file: FileId) -> FilePlace {

@@ -22,6 +22,7 @@ use super::{
     Account,
     columns::{self, int},
     cursor::{AFTER_EVERY_ID, Position, Told},
+    environments,
     grants::{self, VaultGrant},
     items, tokens, vaults,
 };
@@ -83,8 +84,16 @@ impl Account {
             let (mut page, at) = feed.page(head)?;
             page.cursor = at.cursor(environment);
             page.reset = reset;
+            page.signing_keys = environments::endorsed_keys(db, environment)?;
             Ok(page)
         })
+    }
+}
+
+impl Account {
+    /// What the head of an environment's next page says: a cheap probe for changes.
+    pub fn version(&self, environment: &EnvironmentId) -> Result<u64, AccountError> {
+        self.read(|db| version(db, environment))
     }
 }
 
@@ -271,6 +280,7 @@ impl Page {
                 gone_items: Vec::new(),
                 tokens: Vec::new(),
                 gone_tokens: Vec::new(),
+                signing_keys: Vec::new(),
             },
             bytes: 0,
             told: BTreeSet::new(),

@@ -40,6 +40,7 @@ pub(super) fn put(
     item: &ItemRecord,
 ) -> Result<(), AccountError> {
     check_size(item)?;
+    vaults::generation_in_use(change, vault, generation(item)?)?;
     let held = held(change, vault, &item.id)?;
     check_version(item, expect, held.as_ref())?;
     let before = held.is_some_and(|held| held.is_active());
@@ -55,7 +56,7 @@ fn check_version(
     let conflict = |held: Option<u64>| AccountError::conflict("item", item.id, held);
     match (expect, held) {
         (Expect::Absent, None) if item.version >= 1 => Ok(()),
-        (Expect::Absent, None) => Err(AccountError::Invalid("an item's versions begin at 1")),
+        (Expect::Absent, None) => Err(AccountError::invalid("an item's versions begin at 1")),
         (Expect::Absent, Some(held)) => Err(conflict(Some(held.version))),
         (Expect::Version(_), None) => Err(AccountError::missing("item", item.id)),
         (Expect::Version(_), Some(held)) if held.deleted => {
@@ -65,18 +66,31 @@ fn check_version(
             Err(conflict(Some(held.version)))
         }
         (Expect::Version(_), Some(held)) if item.version > held.version => Ok(()),
-        (Expect::Version(_), Some(_)) => Err(AccountError::Invalid(
+        (Expect::Version(_), Some(_)) => Err(AccountError::invalid(
             "an item's version rises with each change",
+        )),
+    }
+}
+
+/// The one key generation under which all of an item's parts are sealed, as their headers claim.
+pub(super) fn generation(item: &ItemRecord) -> Result<u32, AccountError> {
+    let parts = [&item.overview, &item.details].into_iter();
+    let parts = parts.chain(&item.extra).chain(&item.files);
+    let mut generations = parts.map(Sealed::generation);
+    match generations.next() {
+        Some(Some(first)) if generations.all(|other| other == Some(first)) => Ok(first),
+        _ => Err(AccountError::invalid(
+            "all parts of an item are sealed under one key",
         )),
     }
 }
 
 fn write(change: &Change<'_>, vault: &VaultId, item: &ItemRecord) -> Result<(), AccountError> {
     change.run(
-        "INSERT INTO items (vault, id, seq, version, archived, updated, mark_exact, mark_folded, overview, details, extra, files)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        "INSERT INTO items (vault, id, seq, version, archived, updated, mark_exact, mark_folded, overview, details, extra, files, generation)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (vault, id) DO UPDATE SET seq = ?3, version = ?4, archived = ?5, updated = ?6, mark_exact = ?7,
-             mark_folded = ?8, overview = ?9, details = ?10, extra = ?11, files = ?12",
+             mark_folded = ?8, overview = ?9, details = ?10, extra = ?11, files = ?12, generation = ?13",
         params![
             vault.as_str(),
             item.id.as_str(),
@@ -89,7 +103,8 @@ fn write(change: &Change<'_>, vault: &VaultId, item: &ItemRecord) -> Result<(), 
             item.overview.as_bytes(),
             item.details.as_bytes(),
             item.extra.as_ref().map(Sealed::as_bytes),
-            item.files.as_ref().map(Sealed::as_bytes)
+            item.files.as_ref().map(Sealed::as_bytes),
+            generation(item)?
         ],
     )?;
     Ok(())
@@ -199,7 +214,7 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<ListedItem> {
     })
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<ItemRecord> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<ItemRecord> {
     Ok(ItemRecord {
         id: columns::id(row, "id")?,
         version: columns::number(row, "version")?,
@@ -238,13 +253,15 @@ fn difference(before: bool, after: bool) -> i64 {
     i64::from(after) - i64::from(before)
 }
 
-fn check_size(item: &ItemRecord) -> Result<(), AccountError> {
-    let parts = [Some(&item.overview), Some(&item.details)];
-    let parts = parts
-        .into_iter()
-        .chain([item.extra.as_ref(), item.files.as_ref()]);
-    let size: usize = parts.flatten().map(|part| part.as_bytes().len()).sum();
-    if size > MAX_ITEM {
+/// Bytes of ciphertext.
+pub(super) fn size(item: &ItemRecord) -> usize {
+    let parts = [&item.overview, &item.details].into_iter();
+    let parts = parts.chain(&item.extra).chain(&item.files);
+    parts.map(|part| part.as_bytes().len()).sum()
+}
+
+pub(super) fn check_size(item: &ItemRecord) -> Result<(), AccountError> {
+    if size(item) > MAX_ITEM {
         return Err(AccountError::TooLarge { limit: MAX_ITEM });
     }
     Ok(())

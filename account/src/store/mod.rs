@@ -25,6 +25,7 @@ use crate::{
     protocol::{AccountInfo, Role},
 };
 
+mod audit;
 mod change;
 mod chunks;
 mod columns;
@@ -34,10 +35,15 @@ mod environments;
 mod execute;
 mod feed;
 mod grants;
+mod groups;
 mod items;
+mod managers;
+mod names;
 mod permission;
 mod pool;
+mod rotation;
 mod schema;
+mod sharing;
 mod submit;
 mod tokens;
 pub mod usage;
@@ -61,7 +67,11 @@ pub struct Caller {
 
 /// An open account. Clones are the same account; any number of threads and processes may have it open.
 #[derive(Clone)]
-pub struct Account(Arc<Inner>);
+pub struct Account {
+    inner: Arc<Inner>,
+    /// Where requests of this clone come from, for the audit.
+    origin: Option<Arc<str>>,
+}
 
 struct Inner {
     id: AccountId,
@@ -100,17 +110,28 @@ impl Account {
         }
         schema::migrate(&mut writer)?;
         let (id, head_key) = identity(&writer)?;
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             id,
             path: path.to_path_buf(),
             head_key,
             pool: pool::Pool::new(path, writer)?,
-        })))
+        });
+        let origin = None;
+        Ok(Self { inner, origin })
+    }
+
+    /// The same account; what a host does through it came from this address.
+    #[must_use]
+    pub fn seen_from(&self, origin: &str) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            origin: Some(origin.into()),
+        }
     }
 
     /// The account's id.
     pub fn id(&self) -> AccountId {
-        self.0.id
+        self.inner.id
     }
 
     /// The account's public face.
@@ -120,28 +141,28 @@ impl Account {
 
     /// The file.
     pub fn path(&self) -> &Path {
-        &self.0.path
+        &self.inner.path
     }
 
     /// A number that differs after any commit, of this process or another: a cheap probe for changes. Numbers of two
     /// [`Account::open`]s cannot be compared.
     pub fn data_version(&self) -> Result<u64, AccountError> {
-        self.0.pool.data_version()
+        self.inner.pool.data_version()
     }
 
     fn head_key(&self) -> &SigningKey {
-        &self.0.head_key
+        &self.inner.head_key
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
-        self.0.pool.writer()
+        self.inner.pool.writer()
     }
 
     fn read<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, AccountError>,
     ) -> Result<T, AccountError> {
-        self.0.pool.read(work)
+        self.inner.pool.read(work)
     }
 
     fn change<T>(
@@ -151,13 +172,15 @@ impl Account {
         objects: &[&str],
         work: impl FnOnce(&Change<'_>) -> Result<T, AccountError>,
     ) -> Result<T, AccountError> {
-        change::make(&mut self.writer(), actor, what, objects, work)
+        let origin = self.origin.as_deref().unwrap_or(actor.origin);
+        let actor = Actor { origin, ..*actor };
+        change::make(&mut self.writer(), &actor, what, objects, work)
     }
 }
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Account").field(&self.0.id).finish()
+        f.debug_tuple("Account").field(&self.inner.id).finish()
     }
 }
 
@@ -189,8 +212,8 @@ fn fill(
         &[id.as_str()],
         |change| {
             users::create(change, owner)?;
-            users::create_group(change, &owners, Role::Owners)?;
-            users::create_group(change, &administrators, Role::Administrators)?;
+            groups::create_built_in(change, &owners, Role::Owners)?;
+            groups::create_built_in(change, &administrators, Role::Administrators)?;
             users::join(change, &owner.id, Role::Owners)
         },
     )

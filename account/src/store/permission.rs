@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sekisho_core::{
-    id::{UserId, VaultId},
+    id::{EnvironmentId, UserId, VaultId},
     records::VaultType,
 };
 
@@ -17,8 +17,8 @@ pub(super) fn active(db: &Connection, user: &UserId) -> Result<(), AccountError>
     found.then_some(()).ok_or(AccountError::NotAuthenticated)
 }
 
-/// The user manages users, environments and tokens.
-pub(super) fn manager(db: &Connection, user: &UserId) -> Result<(), AccountError> {
+/// The user manages users, groups and who manages Connect servers.
+pub(super) fn administrator(db: &Connection, user: &UserId) -> Result<(), AccountError> {
     let found = db
         .prepare_cached(
             "SELECT 1 FROM group_members m JOIN groups g ON g.id = m.group_id
@@ -26,6 +26,65 @@ pub(super) fn manager(db: &Connection, user: &UserId) -> Result<(), AccountError
         )?
         .exists([user.as_str()])?;
     found.then_some(()).ok_or(AccountError::NotManager(*user))
+}
+
+/// The user decides over owners.
+pub(super) fn owner(db: &Connection, user: &UserId) -> Result<(), AccountError> {
+    let found = is_owner(db, user)?;
+    found.then_some(()).ok_or(AccountError::NotOwner(*user))
+}
+
+/// Whether the user is an owner, active or not.
+pub(super) fn is_owner(db: &Connection, user: &UserId) -> Result<bool, AccountError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT 1 FROM group_members m JOIN groups g ON g.id = m.group_id
+             WHERE m.user = ? AND g.role = 'OWNERS'",
+        )?
+        .exists([user.as_str()])?)
+}
+
+/// The user makes Connect servers, and manages those that have no list of their own.
+pub(super) fn servers(db: &Connection, user: &UserId) -> Result<(), AccountError> {
+    let found = is_owner(db, user)?
+        || db
+            .prepare_cached(
+                "SELECT 1 FROM group_members m JOIN manager_grants x ON x.group_id = m.group_id
+                 WHERE m.user = ? AND x.environment = ''",
+            )?
+            .exists([user.as_str()])?;
+    found.then_some(()).ok_or(AccountError::NotManager(*user))
+}
+
+/// The user manages this Connect server. One that is not there is answered alike, but to those who manage all.
+pub(super) fn server(
+    db: &Connection,
+    user: &UserId,
+    environment: &EnvironmentId,
+) -> Result<(), AccountError> {
+    let manages = db
+        .prepare_cached("SELECT 1 FROM server_managers WHERE user = ? AND environment = ?")?
+        .exists([user.as_str(), environment.as_str()])?;
+    if manages {
+        return Ok(());
+    }
+    let exists = db
+        .prepare_cached("SELECT 1 FROM environments WHERE id = ?")?
+        .exists([environment.as_str()])?;
+    servers(db, user)?;
+    Err(if exists {
+        AccountError::NotManager(*user)
+    } else {
+        AccountError::missing("environment", environment)
+    })
+}
+
+/// The user manages at least one Connect server, or could make one.
+pub(super) fn some_server(db: &Connection, user: &UserId) -> Result<(), AccountError> {
+    let manages = db
+        .prepare_cached("SELECT 1 FROM server_managers WHERE user = ?")?
+        .exists([user.as_str()])?;
+    if manages { Ok(()) } else { servers(db, user) }
 }
 
 /// The user holds a key of the vault; what it is, to go on deciding. A vault that is not there is answered alike.

@@ -4,13 +4,19 @@
 //! last number given to a change. Every change takes the next one under the write lock, so numbers rise in the order
 //! of commits: `seq` is at once the feed's cursor and, by its maximum over what an environment sees, its head version.
 //!
-//! **users** are known by name and public keys. **groups** and **group_members** say who may manage what; the two
-//! built-in groups have a `role`. **vault_keys** holds a vault's key wrapped to users, a row per generation: having a
-//! row is having access.
+//! **users** are known by name and public keys; one that was removed stays as a row, so that its id is never used
+//! again. **groups** and **group_members** say who belongs together; the two built-in groups have a `role`.
+//! **manager_grants** says which groups manage Connect servers: those under the empty environment manage every one
+//! that has no list of its own (`own_managers`). The view **server_managers** spells out who that is.
+//!
+//! **vault_keys** holds a vault's key wrapped to users, a row per generation: having a row is having access. Keys of
+//! the generations from `oldest` to `generation` are in use; both are equal but for the time of a rotation. `proof` is
+//! a [`sekisho_core::vouch::HolderProof`] under the key that is wrapped beside it.
 //!
 //! **vaults**, **items** and **chunks** are ciphertext and counters. A deleted item stays as a tombstone without
 //! content, so that hosts hear of it and its id is never used again; a deleted vault stays as one row, its items do
-//! not. Chunks do not point to items: they are stored before the item that names them.
+//! not. Chunks do not point to items: they are stored before the item that names them, and are not `settled` until then;
+//! those of a broken upload go after a day.
 //!
 //! **environments** are Connect servers. **environment_devices** keeps digests of device secrets;
 //! **environment_keys** the public token signing keys; **environment_key_wraps** the private ones, wrapped to users.
@@ -20,8 +26,10 @@
 //! **tokens** and **token_grants** are what hosts need to check a token; `keys` is a JSON array of wrapped keys. A
 //! revoked token stays, its wrapped keys do not.
 //!
-//! **idempotency** remembers clients' keys for a day. **nonces** remembers operators' requests for as long as they
-//! could be replayed. **audit** has a row for each change. **usage_events** has a row for each access a host reported.
+//! **nonces** remembers operators' requests for as long as they
+//! could be replayed. **audit** has a row for each change. **accesses** has a row for each access that hosts reported,
+//! under the host's own number for it; **access_days** adds them up by day, so that a report reads thousands of rows
+//! and not millions. **token_uses** has each token's last one.
 //!
 //! Small columns stand before blobs: SQLite reads a row from its start. Times are milliseconds since 1970.
 
@@ -80,7 +88,7 @@ CREATE TABLE users (
     name        TEXT    NOT NULL,
     wrapping    BLOB    NOT NULL CHECK (length(wrapping) = 32),
     signing     BLOB    NOT NULL CHECK (length(signing) = 65),
-    state       TEXT    NOT NULL CHECK (state IN ('ACTIVE', 'SUSPENDED')),
+    state       TEXT    NOT NULL CHECK (state IN ('ACTIVE', 'SUSPENDED', 'REMOVED')),
     created     INTEGER NOT NULL,
     seq         INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -97,11 +105,19 @@ CREATE TABLE group_members (
     user        TEXT    NOT NULL REFERENCES users,
     PRIMARY KEY (group_id, user)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX group_members_by_user ON group_members (user);
+
+CREATE TABLE manager_grants (
+    environment TEXT    NOT NULL,
+    group_id    TEXT    NOT NULL REFERENCES groups,
+    PRIMARY KEY (environment, group_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE vaults (
     id                  TEXT    PRIMARY KEY,
     kind                TEXT    NOT NULL,
     generation          INTEGER NOT NULL,
+    oldest              INTEGER NOT NULL,
     attribute_version   INTEGER NOT NULL,
     content_version     INTEGER NOT NULL,
     items               INTEGER NOT NULL,
@@ -117,6 +133,7 @@ CREATE TABLE vault_keys (
     user        TEXT    NOT NULL REFERENCES users,
     generation  INTEGER NOT NULL,
     wrapped     BLOB    NOT NULL,
+    proof       BLOB    NOT NULL CHECK (length(proof) = 32),
     PRIMARY KEY (vault, user, generation)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX vault_keys_by_user ON vault_keys (user, vault);
@@ -129,6 +146,7 @@ CREATE TABLE items (
     archived    INTEGER NOT NULL DEFAULT 0,
     deleted     INTEGER NOT NULL DEFAULT 0,
     updated     INTEGER NOT NULL,
+    generation  INTEGER NOT NULL,
     mark_exact  BLOB    NOT NULL,
     mark_folded BLOB    NOT NULL,
     overview    BLOB    NOT NULL,
@@ -138,15 +156,19 @@ CREATE TABLE items (
     PRIMARY KEY (vault, id)
 ) STRICT;
 CREATE INDEX items_by_seq ON items (vault, seq, id);
+CREATE INDEX items_by_generation ON items (vault, generation, id) WHERE deleted = 0;
 
 CREATE TABLE chunks (
     vault       TEXT    NOT NULL REFERENCES vaults,
     item        TEXT    NOT NULL,
     file        TEXT    NOT NULL,
     position    INTEGER NOT NULL,
+    stored      INTEGER NOT NULL,
+    settled     INTEGER NOT NULL CHECK (settled IN (0, 1)),
     content     BLOB    NOT NULL,
     PRIMARY KEY (vault, item, file, position)
 ) STRICT;
+CREATE INDEX chunks_unsettled ON chunks (stored) WHERE settled = 0;
 
 CREATE TABLE environments (
     id              TEXT    PRIMARY KEY,
@@ -155,8 +177,16 @@ CREATE TABLE environments (
     created         INTEGER NOT NULL,
     creator         TEXT    NOT NULL REFERENCES users,
     tokens_version  INTEGER NOT NULL DEFAULT 0,
+    own_managers    INTEGER NOT NULL DEFAULT 0,
     seq             INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE VIEW server_managers AS
+    SELECT e.id AS environment, m.user AS user
+    FROM environments e JOIN group_members m JOIN groups g ON g.id = m.group_id
+    WHERE g.role = 'OWNERS' OR EXISTS (
+        SELECT 1 FROM manager_grants x
+        WHERE x.group_id = m.group_id AND x.environment = CASE e.own_managers WHEN 0 THEN '' ELSE e.id END);
 
 CREATE TABLE environment_devices (
     environment TEXT    NOT NULL REFERENCES environments,
@@ -170,6 +200,8 @@ CREATE TABLE environment_keys (
     id          TEXT    NOT NULL,
     created     INTEGER NOT NULL,
     public      BLOB    NOT NULL CHECK (length(public) = 65),
+    endorser    TEXT,
+    endorsement BLOB    CHECK (length(endorsement) = 64),
     PRIMARY KEY (environment, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -211,19 +243,10 @@ CREATE TABLE token_grants (
     vault       TEXT    NOT NULL REFERENCES vaults,
     rights      INTEGER NOT NULL CHECK (rights BETWEEN 1 AND 3),
     keys        TEXT    NOT NULL,
+    proof       BLOB    NOT NULL CHECK (length(proof) = 32),
     PRIMARY KEY (token, vault)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX token_grants_by_vault ON token_grants (vault);
-
-CREATE TABLE idempotency (
-    environment TEXT    NOT NULL REFERENCES environments,
-    key         BLOB    NOT NULL,
-    vault       TEXT    NOT NULL,
-    item        TEXT    NOT NULL,
-    made        INTEGER NOT NULL,
-    PRIMARY KEY (environment, key)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX idempotency_by_age ON idempotency (made);
 
 CREATE TABLE nonces (
     user        TEXT    NOT NULL REFERENCES users,
@@ -243,13 +266,38 @@ CREATE TABLE audit (
     objects     TEXT    NOT NULL
 ) STRICT;
 
-CREATE TABLE usage_events (
-    id              TEXT    PRIMARY KEY,
+CREATE TABLE accesses (
+    number          INTEGER PRIMARY KEY,
     environment     TEXT    NOT NULL REFERENCES environments,
+    id              TEXT    NOT NULL,
+    token           TEXT    NOT NULL,
     at              INTEGER NOT NULL,
-    event           TEXT    NOT NULL
+    action          TEXT    NOT NULL,
+    allowed         INTEGER NOT NULL,
+    vault           TEXT    NOT NULL,
+    item            TEXT,
+    item_version    INTEGER,
+    UNIQUE (environment, id)
+) STRICT;
+CREATE INDEX accesses_by_time ON accesses (at);
+
+CREATE TABLE access_days (
+    environment     TEXT    NOT NULL,
+    day             INTEGER NOT NULL,
+    vault           TEXT    NOT NULL,
+    item            TEXT    NOT NULL,
+    action          TEXT    NOT NULL,
+    allowed         INTEGER NOT NULL,
+    count           INTEGER NOT NULL,
+    first           INTEGER NOT NULL,
+    last            INTEGER NOT NULL,
+    PRIMARY KEY (environment, day, vault, item, action, allowed)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX usage_events_by_time ON usage_events (at);
+
+CREATE TABLE token_uses (
+    token           TEXT    PRIMARY KEY,
+    last            INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 #[cfg(test)]

@@ -5,17 +5,19 @@ use sekisho_core::{
     id::{EnvironmentId, TokenId, UserId, VaultId},
     key::WrappedKey,
     records::{TokenGrant, TokenRecord, TokenState},
+    time::Timestamp,
     token::Rights,
+    vouch::HolderProof,
 };
 
 use super::{
     change::Change,
     columns::{self, damaged, millis},
-    environments, grants, permission,
+    environments, grants, names, permission, vaults,
 };
 use crate::{
     AccountError,
-    protocol::{NewToken, TokenInfo},
+    protocol::{NewToken, TokenInfo, TokenStanding},
 };
 
 pub(super) fn create(
@@ -26,8 +28,8 @@ pub(super) fn create(
     environments::active(change, &new.environment)?;
     check(change, user, new)?;
     insert(change, new)?;
-    for grant in &new.record.grants {
-        insert_grant(change, &new.record.id, grant)?;
+    for (grant, proof) in new.record.grants.iter().zip(&new.proofs) {
+        insert_grant(change, &new.record.id, grant, proof)?;
     }
     environments::count_token_change(change, &new.environment)
 }
@@ -35,10 +37,10 @@ pub(super) fn create(
 fn check(change: &Change<'_>, user: &UserId, new: &NewToken) -> Result<(), AccountError> {
     let record = &new.record;
     if record.state != TokenState::Active {
-        return Err(AccountError::Invalid("a new token is active"));
+        return Err(AccountError::invalid("a new token is active"));
     }
     if record.expires_at.is_some_and(|at| at <= change.time()) {
-        return Err(AccountError::Invalid("a new token expires in the future"));
+        return Err(AccountError::invalid("a new token expires in the future"));
     }
     let known = change
         .prepare_cached("SELECT 1 FROM environment_keys WHERE environment = ? AND id = ?")?
@@ -46,11 +48,32 @@ fn check(change: &Change<'_>, user: &UserId, new: &NewToken) -> Result<(), Accou
     if !known {
         return Err(AccountError::missing("signing key", record.key));
     }
+    if new.proofs.len() != record.grants.len() {
+        return Err(AccountError::invalid("each granted vault needs a proof"));
+    }
     for grant in &record.grants {
         permission::grantable(change, user, &grant.vault)?;
         grants::require(change, &new.environment, &grant.vault)?;
+        check_keys(change, grant)?;
     }
     Ok(())
+}
+
+/// The token has the vault's key of every generation in use, newest first: while a rotation is under way it must open
+/// both.
+fn check_keys(change: &Change<'_>, grant: &TokenGrant) -> Result<(), AccountError> {
+    let (oldest, newest) = vaults::generations(change, &grant.vault)?;
+    let wrapped = grant.keys.iter().map(WrappedKey::generation);
+    if wrapped.eq((oldest..=newest).rev().map(Some)) {
+        Ok(())
+    } else {
+        let held = Some(u64::from(newest));
+        Err(AccountError::conflict(
+            "the key of vault",
+            grant.vault,
+            held,
+        ))
+    }
 }
 
 fn insert(change: &Change<'_>, new: &NewToken) -> Result<(), AccountError> {
@@ -61,7 +84,7 @@ fn insert(change: &Change<'_>, new: &NewToken) -> Result<(), AccountError> {
         params![
             record.id.as_str(),
             new.environment.as_str(),
-            new.name,
+            names::plain(&new.name)?,
             record.key.as_str(),
             record.digest,
             change.now(),
@@ -81,32 +104,32 @@ fn insert_grant(
     change: &Change<'_>,
     token: &TokenId,
     grant: &TokenGrant,
+    proof: &HolderProof,
 ) -> Result<(), AccountError> {
-    if grant.keys.is_empty() {
-        return Err(AccountError::Invalid("a token's vault needs a wrapped key"));
-    }
     let keys = serde_json::to_string(&grant.keys)
-        .map_err(|_| AccountError::Invalid("wrapped keys cannot be written as JSON"))?;
+        .map_err(|_| AccountError::invalid("wrapped keys cannot be written as JSON"))?;
     let added = change.run(
-        "INSERT OR IGNORE INTO token_grants (token, vault, rights, keys) VALUES (?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO token_grants (token, vault, rights, keys, proof) VALUES (?, ?, ?, ?, ?)",
         params![
             token.as_str(),
             grant.vault.as_str(),
             grant.rights.bits(),
-            keys
+            keys,
+            proof.0
         ],
     )?;
     if added == 1 {
         Ok(())
     } else {
-        Err(AccountError::Invalid("a token names each vault once"))
+        Err(AccountError::invalid("a token names each vault once"))
     }
 }
 
 pub(super) fn rename(change: &Change<'_>, token: &TokenId, name: &str) -> Result<(), AccountError> {
+    let name = names::plain(name)?;
     let changed = change.run(
         "UPDATE tokens SET name = ? WHERE id = ?",
-        [name, token.as_str()],
+        [name.as_str(), token.as_str()],
     )?;
     if changed == 1 {
         Ok(())
@@ -207,18 +230,48 @@ fn token_grants(db: &Connection, token: &TokenId) -> Result<Vec<TokenGrant>, Acc
     Ok(grants.collect::<Result<_, _>>()?)
 }
 
-/// Tokens of one environment or of all that are in use, oldest first.
+/// Which environment a token is for.
+pub(super) fn environment(db: &Connection, token: &TokenId) -> Result<EnvironmentId, AccountError> {
+    let found = db
+        .prepare_cached("SELECT environment FROM tokens WHERE id = ?")?
+        .query_row([token.as_str()], |row| columns::id(row, "environment"))
+        .optional()?;
+    found.ok_or_else(|| AccountError::missing("token", token))
+}
+
+/// How many tokens of an environment may be used now, and how many vaults they reach, each counted for each token.
+pub(super) fn in_force(
+    db: &Connection,
+    environment: &EnvironmentId,
+    now: Timestamp,
+) -> Result<(u64, u64), AccountError> {
+    let counted = db
+        .prepare_cached(
+            "SELECT count(*) AS tokens, coalesce(sum((SELECT count(*) FROM token_grants g WHERE g.token = t.id)), 0) AS credits
+             FROM tokens t WHERE t.environment = ?1 AND t.state = 'ACTIVE' AND (t.expires IS NULL OR t.expires > ?2)",
+        )?
+        .query_row(params![environment.as_str(), millis(now)], |row| {
+            Ok((columns::number(row, "tokens")?, columns::number(row, "credits")?))
+        })?;
+    Ok(counted)
+}
+
+/// Tokens of one environment, or of all in use that the user manages; oldest first.
 pub(super) fn list(
     db: &Connection,
+    user: &UserId,
     environment: Option<&EnvironmentId>,
+    now: Timestamp,
 ) -> Result<Vec<TokenInfo>, AccountError> {
     let mut statement = db.prepare_cached(
-        "SELECT t.* FROM tokens t JOIN environments e ON e.id = t.environment
-         WHERE e.id = ?1 OR (?1 IS NULL AND e.state = 'ACTIVE') ORDER BY t.created, t.id",
+        "SELECT t.*, u.last FROM tokens t JOIN environments e ON e.id = t.environment
+         LEFT JOIN token_uses u ON u.token = t.id
+         WHERE e.id IN (SELECT environment FROM server_managers WHERE user = ?2)
+             AND (e.id = ?1 OR (?1 IS NULL AND e.state = 'ACTIVE')) ORDER BY t.created, t.id",
     )?;
     let environment = environment.map(EnvironmentId::as_str);
     let mut found: Vec<TokenInfo> = statement
-        .query_map([environment], info)?
+        .query_map(params![environment, user.as_str()], |row| info(row, now))?
         .collect::<Result<_, _>>()?;
     for token in &mut found {
         let grants = token_grants(db, &token.id)?;
@@ -227,14 +280,20 @@ pub(super) fn list(
     Ok(found)
 }
 
-fn info(row: &Row<'_>) -> rusqlite::Result<TokenInfo> {
+fn info(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<TokenInfo> {
+    let expires_at = columns::optional_time(row, "expires")?;
     Ok(TokenInfo {
         id: columns::id(row, "id")?,
         environment: columns::id(row, "environment")?,
         name: row.get("name")?,
-        state: state(row)?,
+        state: match state(row)? {
+            TokenState::Revoked => TokenStanding::Revoked,
+            TokenState::Active if expires_at.is_some_and(|at| at <= now) => TokenStanding::Expired,
+            TokenState::Active => TokenStanding::Active,
+        },
         created_at: columns::time(row, "created")?,
-        expires_at: columns::optional_time(row, "expires")?,
+        expires_at,
+        last_used: columns::optional_time(row, "last")?,
         vaults: Vec::new(),
     })
 }
@@ -246,7 +305,10 @@ pub(super) fn require_write(
     token: &TokenId,
     vault: &VaultId,
 ) -> Result<(), AccountError> {
-    let refused = |why| AccountError::TokenRefused { token: *token, why };
+    let refused = |why: &'static str| AccountError::TokenRefused {
+        token: *token,
+        why: why.into(),
+    };
     let found = change
         .prepare_cached("SELECT * FROM tokens WHERE id = ? AND environment = ?")?
         .query_row([token.as_str(), environment.as_str()], read)

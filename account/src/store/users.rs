@@ -1,33 +1,20 @@
-//! Users and the two built-in groups.
+//! Users: who they are, whether their requests are taken.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sekisho_core::{
-    id::{GroupId, UserId},
+    id::{UserId, VaultId},
     key::{OperatorPublic, PublicKey},
 };
 
-use super::{change::Change, columns};
+use super::{
+    change::Change,
+    columns::{self, damaged},
+    managers, names, permission,
+};
 use crate::{
     AccountError, NewUser,
-    protocol::{Role, UserInfo},
+    protocol::{Role, UserInfo, UserState},
 };
-
-/// Makes a built-in group.
-pub(super) fn create_group(
-    change: &Change<'_>,
-    id: &GroupId,
-    role: Role,
-) -> Result<(), AccountError> {
-    let name = match role {
-        Role::Owners => "Owners",
-        Role::Administrators => "Administrators",
-    };
-    change.run(
-        "INSERT INTO groups (id, name, role, seq) VALUES (?, ?, ?, ?)",
-        params![id.as_str(), name, role.as_str(), change.seq()],
-    )?;
-    Ok(())
-}
 
 /// Puts a user into a built-in group.
 pub(super) fn join(change: &Change<'_>, user: &UserId, role: Role) -> Result<(), AccountError> {
@@ -39,12 +26,13 @@ pub(super) fn join(change: &Change<'_>, user: &UserId, role: Role) -> Result<(),
 }
 
 pub(super) fn create(change: &Change<'_>, user: &NewUser) -> Result<(), AccountError> {
+    let name = names::plain(&user.name)?;
     let added = change.run(
         "INSERT OR IGNORE INTO users (id, name, wrapping, signing, state, created, seq)
          VALUES (?, ?, ?, ?, 'ACTIVE', ?, ?)",
         params![
             user.id.as_str(),
-            user.name,
+            name,
             user.public.wrapping,
             user.public.signing.as_bytes(),
             change.now(),
@@ -56,6 +44,86 @@ pub(super) fn create(change: &Change<'_>, user: &NewUser) -> Result<(), AccountE
     } else {
         Err(AccountError::conflict("user", user.id, None))
     }
+}
+
+/// Takes a user's requests, or refuses them. What is wrapped to them stays.
+pub(super) fn suspend(
+    change: &Change<'_>,
+    caller: &UserId,
+    user: &UserId,
+    suspended: bool,
+) -> Result<(), AccountError> {
+    if permission::is_owner(change, user)? {
+        permission::owner(change, caller)?;
+    }
+    present(change, user)?;
+    let state = if suspended {
+        UserState::Suspended
+    } else {
+        UserState::Active
+    };
+    set_state(change, user, state)?;
+    require_owner(change)
+}
+
+/// Removes a user, and every key wrapped to them. What they read they may have kept: the vaults that are handed back
+/// should get new keys.
+pub(super) fn remove(
+    change: &Change<'_>,
+    caller: &UserId,
+    user: &UserId,
+) -> Result<Vec<VaultId>, AccountError> {
+    if permission::is_owner(change, user)? {
+        permission::owner(change, caller)?;
+    }
+    present(change, user)?;
+    set_state(change, user, UserState::Removed)?;
+    let held = held_vaults(change, user)?;
+    for sql in [
+        "DELETE FROM group_members WHERE user = ?",
+        "DELETE FROM vault_keys WHERE user = ?",
+    ] {
+        change.run(sql, [user.as_str()])?;
+    }
+    require_owner(change)?;
+    managers::prune(change)?;
+    Ok(held)
+}
+
+fn set_state(change: &Change<'_>, user: &UserId, state: UserState) -> Result<(), AccountError> {
+    change.run(
+        "UPDATE users SET state = ?, seq = ? WHERE id = ?",
+        params![state.as_str(), change.seq(), user.as_str()],
+    )?;
+    Ok(())
+}
+
+fn held_vaults(db: &Connection, user: &UserId) -> Result<Vec<VaultId>, AccountError> {
+    let mut statement =
+        db.prepare_cached("SELECT DISTINCT vault FROM vault_keys WHERE user = ? ORDER BY vault")?;
+    let vaults = statement.query_map([user.as_str()], |row| columns::id(row, "vault"))?;
+    Ok(vaults.collect::<Result<_, _>>()?)
+}
+
+/// The user was added and not removed.
+pub(super) fn present(db: &Connection, user: &UserId) -> Result<(), AccountError> {
+    let found = db
+        .prepare_cached("SELECT 1 FROM users WHERE id = ? AND state <> 'REMOVED'")?
+        .exists([user.as_str()])?;
+    found
+        .then_some(())
+        .ok_or_else(|| AccountError::missing("user", user))
+}
+
+/// There is still an active owner.
+pub(super) fn require_owner(db: &Connection) -> Result<(), AccountError> {
+    let found = db
+        .prepare_cached(
+            "SELECT 1 FROM group_members m JOIN groups g ON g.id = m.group_id JOIN users u ON u.id = m.user
+             WHERE g.role = 'OWNERS' AND u.state = 'ACTIVE'",
+        )?
+        .exists([])?;
+    found.then_some(()).ok_or(AccountError::LastOwner)
 }
 
 /// The key that verifies an active user's requests.
@@ -70,8 +138,9 @@ pub(super) fn signing_key(
 }
 
 pub(super) fn list(db: &Connection) -> Result<Vec<UserInfo>, AccountError> {
-    let mut statement =
-        db.prepare_cached("SELECT id, name, wrapping, signing, state FROM users ORDER BY id")?;
+    let mut statement = db.prepare_cached(
+        "SELECT id, name, wrapping, signing, state FROM users WHERE state <> 'REMOVED' ORDER BY id",
+    )?;
     let users: Vec<UserInfo> = statement.query_map([], info)?.collect::<Result<_, _>>()?;
     users.into_iter().map(|user| with_roles(db, user)).collect()
 }
@@ -95,7 +164,12 @@ fn info(row: &Row<'_>) -> rusqlite::Result<UserInfo> {
             wrapping: columns::array(row, "wrapping")?,
             signing: columns::public_key(row, "signing")?,
         },
-        active: row.get::<_, String>("state")? == "ACTIVE",
+        state: match row.get_ref("state")?.as_str()? {
+            "ACTIVE" => UserState::Active,
+            "SUSPENDED" => UserState::Suspended,
+            "REMOVED" => UserState::Removed,
+            _ => return Err(damaged("state")),
+        },
         roles: Vec::new(),
     })
 }

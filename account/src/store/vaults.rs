@@ -11,11 +11,11 @@ use sekisho_core::{
 use super::{
     change::Change,
     columns::{self, damaged, int},
-    grants, permission,
+    grants, sharing,
 };
 use crate::{
     AccountError,
-    protocol::{KeyWrap, NewVault, VaultInfo},
+    protocol::{NewVault, VaultInfo},
 };
 
 /// Largest sealed attributes, in bytes.
@@ -28,13 +28,13 @@ pub(super) fn create(
 ) -> Result<(), AccountError> {
     check_size(&new.attributes)?;
     if !new.keys.iter().any(|key| key.user == *user) {
-        return Err(AccountError::Invalid(
+        return Err(AccountError::invalid(
             "a new vault's key must be wrapped to the one who makes it",
         ));
     }
     let added = change.run(
-        "INSERT OR IGNORE INTO vaults (id, kind, generation, attribute_version, content_version, items, created, updated, seq, attributes)
-         VALUES (?1, ?2, 1, 1, 0, 0, ?3, ?3, ?4, ?5)",
+        "INSERT OR IGNORE INTO vaults (id, kind, generation, oldest, attribute_version, content_version, items, created, updated, seq, attributes)
+         VALUES (?1, ?2, 1, 1, 1, 0, 0, ?3, ?3, ?4, ?5)",
         params![
             new.id.as_str(),
             new.kind.as_str(),
@@ -47,26 +47,41 @@ pub(super) fn create(
         // Also for a deleted one: hosts would take the new vault's items for rolled-back old ones.
         return Err(AccountError::conflict("vault", new.id, None));
     }
+    generation_in_use(change, &new.id, generation(&new.attributes)?)?;
     new.keys
         .iter()
-        .try_for_each(|key| put_key(change, &new.id, key))
+        .try_for_each(|key| sharing::put_key(change, &new.id, key))
 }
 
-fn put_key(change: &Change<'_>, vault: &VaultId, key: &KeyWrap) -> Result<(), AccountError> {
-    permission::active(change, &key.user).map_err(|error| match error {
-        AccountError::NotAuthenticated => AccountError::missing("user", key.user),
-        error => error,
-    })?;
-    if key.wrapped.generation() != Some(1) {
-        return Err(AccountError::Invalid(
-            "a new vault's key is of generation 1",
-        ));
+/// The generations in use: the oldest that opens, the newest, which seals. They differ while a rotation is under way.
+pub(super) fn generations(db: &Connection, vault: &VaultId) -> Result<(u32, u32), AccountError> {
+    let found = db
+        .prepare_cached("SELECT oldest, generation FROM vaults WHERE id = ? AND deleted = 0")?
+        .query_row([vault.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    found.ok_or(AccountError::NoVaultAccess(*vault))
+}
+
+/// A key that is not in use any more, or not yet, seals nothing: whoever has it must read the vault's keys again.
+pub(super) fn generation_in_use(
+    db: &Connection,
+    vault: &VaultId,
+    generation: u32,
+) -> Result<(), AccountError> {
+    let (oldest, newest) = generations(db, vault)?;
+    if (oldest..=newest).contains(&generation) {
+        Ok(())
+    } else {
+        let held = Some(u64::from(newest));
+        Err(AccountError::conflict("the key of vault", vault, held))
     }
-    change.run(
-        "INSERT OR REPLACE INTO vault_keys (vault, user, generation, wrapped) VALUES (?, ?, 1, ?)",
-        params![vault.as_str(), key.user.as_str(), key.wrapped.as_bytes()],
-    )?;
-    Ok(())
+}
+
+/// The generation that sealed attributes claim.
+pub(super) fn generation(attributes: &Sealed) -> Result<u32, AccountError> {
+    attributes
+        .generation()
+        .ok_or_else(|| AccountError::invalid("the vault's attributes are not sealed"))
 }
 
 pub(super) fn edit(
@@ -76,6 +91,7 @@ pub(super) fn edit(
     attributes: &Sealed,
 ) -> Result<(), AccountError> {
     check_size(attributes)?;
+    generation_in_use(change, vault, generation(attributes)?)?;
     let changed = change.run(
         "UPDATE vaults SET attribute_version = attribute_version + 1, attributes = ?, updated = ?, seq = ?
          WHERE id = ? AND attribute_version = ?",
@@ -155,7 +171,12 @@ fn with_keys(
     record: VaultRecord,
 ) -> Result<VaultInfo, AccountError> {
     let keys = keys(db, user, &record.id)?;
-    Ok(VaultInfo { record, keys })
+    let users = sharing::users(db, &record.id)?;
+    Ok(VaultInfo {
+        record,
+        keys,
+        users,
+    })
 }
 
 /// A user's wrapped keys of a vault, newest first.

@@ -23,14 +23,7 @@ fn a_planted_canary_is_in_no_byte_of_the_files() {
     let mut host = world.environment(&[vault]);
     let token = world.token(&host, vault, Rights::READ_WRITE);
     let next = world.sealed(vault, item.id, 2, CANARY);
-    host.put(
-        &token,
-        vault,
-        Expect::Version(1),
-        next,
-        CANARY.len().to_be_bytes().as_slice(),
-    )
-    .unwrap();
+    host.put(&token, vault, Expect::Version(1), next).unwrap();
     let file = NewFile {
         id: FileId::generate(&mut SystemRng),
         name: CANARY.into(),

@@ -148,11 +148,18 @@ fn big_item(size: usize) -> ItemRecord {
         version: 1,
         archived: false,
         marks: [TitleMark([1; 16]), TitleMark([2; 16])],
-        overview: Sealed::from_bytes(vec![3; 10]),
-        details: Sealed::from_bytes(vec![4; size]),
+        overview: ciphertext(3, 10),
+        details: ciphertext(4, size),
         extra: None,
         files: None,
     }
+}
+
+/// Looks sealed under the first key: the account sees no more than headers.
+fn ciphertext(byte: u8, size: usize) -> Sealed {
+    let mut bytes = vec![1, byte, 0, 0, 0, 1];
+    bytes.resize(size, byte);
+    Sealed::from_bytes(bytes)
 }
 
 /// Reproducible choices (SplitMix64).
@@ -209,7 +216,7 @@ impl Storm<'_> {
         let (vault, mut item) = self.items[at].clone();
         let expect = Expect::Version(item.version);
         item.version += 1 + self.dice.roll(2) as u64;
-        item.details = Sealed::from_bytes(vec![item.version as u8; 20]);
+        item.details = ciphertext(item.version as u8, 20);
         put(self.world, vault, item.clone(), expect);
         self.items[at].1 = item;
     }
@@ -282,7 +289,7 @@ impl Storm<'_> {
                 .execute(Request::EditVault {
                     vault,
                     expect: info.record.attribute_version,
-                    attributes: Sealed::from_bytes(vec![self.dice.roll(200) as u8]),
+                    attributes: ciphertext(self.dice.roll(200) as u8, 20),
                 })
                 .unwrap();
             return;

@@ -5,11 +5,18 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod adversary;
 mod blind;
 mod feed;
 mod files;
+mod http;
+mod matrix;
 mod path;
+mod people;
 mod policy;
+mod rotation;
+mod servers;
 mod setup;
 mod signed;
+mod usage;
 mod writes;

@@ -1,8 +1,8 @@
 //! The whole way: an operator makes it, a host follows, a bearer opens it.
 
-use sekisho_account::{Account, AccountError, FileError, UsageReport};
+use sekisho_account::{Account, AccountError, FileError, UsageReport, protocol::TokenStanding};
 use sekisho_core::{
-    records::{Records, TokenState},
+    records::Records,
     rest::{Action, UsageEvent},
     seal::Kind,
     time::Timestamp,
@@ -65,7 +65,7 @@ fn a_token_lives_and_ends() {
     assert_eq!(ask(&host, now()), Err(TokenError::Revoked));
     let listed = world.owner.tokens(Some(host.id())).unwrap();
     assert_eq!(listed[0].name, "web");
-    assert_eq!(listed[0].state, TokenState::Revoked);
+    assert_eq!(listed[0].state, TokenStanding::Revoked);
     assert_eq!(listed[0].vaults, vaults);
     assert_eq!(
         world.owner.environment(host.id()).unwrap().tokens_version,

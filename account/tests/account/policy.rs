@@ -115,6 +115,7 @@ fn a_token_cannot_exceed_its_server_nor_its_maker() {
             name: "x".into(),
             record,
             public: token.public,
+            proofs: vec![sekisho_core::vouch::HolderProof([0; 32])],
         }))
     };
     assert!(forge(|_, _| ()).is_ok());

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use sekisho_account::{
-    Account, AccountError, Caller, Credentials, KeyFile, NewUser, Operator, OperatorError, Request,
-    Response, random::SystemRng,
+    Account, AccountApi, AccountError, Caller, Credentials, KeyFile, NewUser, Operator,
+    OperatorError, Request, Response, random::SystemRng,
 };
 use sekisho_core::{
     cache::Snapshot,
@@ -14,6 +14,7 @@ use sekisho_core::{
         DeleteRequest, Expect, Fault, Head, ItemRecord, PartRecord, PutRequest, Records,
         SigningKeyRecord, TitleMark, TokenRecord, VaultRecord, VaultType,
     },
+    secret::SecretBytes,
     sync::{FeedPage, Incoming},
     time::Timestamp,
     token::{IssuedToken, Rights},
@@ -25,6 +26,7 @@ pub(crate) struct World {
     pub(crate) dir: TempDir,
     pub(crate) account: Account,
     pub(crate) owner: Operator,
+    seed: SecretBytes<32>,
 }
 
 pub(crate) fn new_user(name: &str, key: &OperatorKey) -> NewUser {
@@ -35,7 +37,7 @@ pub(crate) fn new_user(name: &str, key: &OperatorKey) -> NewUser {
     }
 }
 
-fn operator(account: &Account, user: UserId, key: OperatorKey) -> Operator {
+pub(crate) fn operator(account: &Account, user: UserId, key: OperatorKey) -> Operator {
     let identity = KeyFile {
         account: account.id(),
         user,
@@ -51,12 +53,24 @@ impl World {
         let user = new_user("Olive", &key);
         let path = dir.path().join("account.sqlite");
         let account = Account::init(&path, "Test", &user, now(), &mut SystemRng).unwrap();
+        let seed = key.seed().clone();
         let owner = operator(&account, user.id, key);
         Self {
             dir,
             account,
             owner,
+            seed,
         }
+    }
+
+    /// The owner, by another way to the account.
+    pub(crate) fn owner_through(&self, api: impl AccountApi + 'static) -> Operator {
+        let identity = KeyFile {
+            account: self.account.id(),
+            user: self.owner.user(),
+            key: OperatorKey::from_seed(self.seed.clone()),
+        };
+        Operator::new(identity, Box::new(api))
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -90,7 +104,8 @@ impl World {
     }
 
     pub(crate) fn environment(&self, vaults: &[VaultId]) -> Host {
-        let (id, credentials) = self.owner.create_environment("prod", vaults).unwrap();
+        let name = EnvironmentId::generate(&mut SystemRng).to_string();
+        let (id, credentials) = self.owner.create_environment(&name, vaults).unwrap();
         assert_eq!(
             self.account
                 .authenticate_device(credentials.device())
@@ -130,7 +145,7 @@ impl World {
             version,
             archived: false,
             title,
-            overview: title.as_bytes(),
+            overview: format!("{{\"title\":\"{title}\"}}").as_bytes(),
             details: details.as_bytes(),
             extra: None,
             files: None,
@@ -207,14 +222,14 @@ impl Host {
         vault: VaultId,
         expect: Expect,
         item: ItemRecord,
-        idempotency: &[u8],
     ) -> Result<(), AccountError> {
         let request = PutRequest {
             token: token.record.id,
             vault,
             expect,
             item,
-            idempotency: idempotency.to_vec(),
+            added: Vec::new(),
+            dropped: Vec::new(),
         };
         self.account.put(&self.id(), &request, now())
     }
@@ -286,6 +301,10 @@ impl Records for Host {
             .map(|sealed| sealed.into_bytes())
             .map_err(|error| error.fault())
     }
+    fn put_chunk(&self, _: sekisho_core::records::PutChunkRequest) -> Result<(), Fault> {
+        Err(Fault::ReadOnly)
+    }
+
     fn put(&self, _: PutRequest) -> Result<(), Fault> {
         Err(Fault::ReadOnly)
     }

@@ -2,8 +2,9 @@
 
 use sekisho_account::{AccountError, random::SystemRng};
 use sekisho_core::{
-    id::ItemId,
-    records::{DeleteRequest, Expect},
+    id::{FileId, ItemId},
+    records::{DeleteRequest, Expect, PutChunkRequest, PutRequest},
+    seal::Sealed,
     token::Rights,
 };
 
@@ -17,20 +18,19 @@ fn a_write_is_compared_then_swapped() {
     let token = world.token(&host, vault, Rights::READ_WRITE);
     let id = ItemId::generate(&mut SystemRng);
     let at = |version| world.sealed(vault, id, version, "x");
-    host.put(&token, vault, Expect::Absent, at(1), b"").unwrap();
-    let twice = host.put(&token, vault, Expect::Absent, at(1), b"");
+    host.put(&token, vault, Expect::Absent, at(1)).unwrap();
+    let twice = host.put(&token, vault, Expect::Absent, at(1));
     assert!(matches!(
         twice,
         Err(AccountError::Conflict { held: Some(1), .. })
     ));
-    host.put(&token, vault, Expect::Version(1), at(2), b"")
-        .unwrap();
-    let stale = host.put(&token, vault, Expect::Version(1), at(2), b"");
+    host.put(&token, vault, Expect::Version(1), at(2)).unwrap();
+    let stale = host.put(&token, vault, Expect::Version(1), at(2));
     assert!(matches!(
         stale,
         Err(AccountError::Conflict { held: Some(2), .. })
     ));
-    let leap = host.put(&token, vault, Expect::Version(2), at(9), b"");
+    let leap = host.put(&token, vault, Expect::Version(2), at(9));
     assert!(matches!(leap, Err(AccountError::Invalid(_))));
     host.sync();
     let record = host.snapshot.vault(&vault).unwrap();
@@ -58,7 +58,7 @@ fn a_delete_leaves_a_tombstone_that_stays() {
     assert!(matches!(delete(2), Err(AccountError::Conflict { .. })));
     delete(1).unwrap();
     assert!(matches!(delete(1), Err(AccountError::Missing { .. })));
-    let reborn = host.put(&token, vault, Expect::Absent, item.clone(), b"");
+    let reborn = host.put(&token, vault, Expect::Absent, item.clone());
     assert!(matches!(reborn, Err(AccountError::Conflict { .. })));
     host.sync();
     assert!(host.snapshot.item(&vault, &item.id).is_err());
@@ -66,23 +66,71 @@ fn a_delete_leaves_a_tombstone_that_stays() {
 }
 
 #[test]
-fn the_same_create_twice_is_once() {
+fn a_retried_create_meets_what_the_first_one_made() {
     let world = World::new();
     let vault = world.vault("A");
     let host = world.environment(&[vault]);
     let token = world.token(&host, vault, Rights::READ_WRITE);
-    let make = || world.sealed(vault, ItemId::generate(&mut SystemRng), 1, "x");
-    let (first, other) = (make(), make());
-    let put = |item: &sekisho_core::records::ItemRecord| {
-        host.put(&token, vault, Expect::Absent, item.clone(), b"key")
-    };
-    put(&first).unwrap();
-    put(&first).unwrap();
-    assert!(matches!(put(&other), Err(AccountError::Conflict { .. })));
+    let item = world.sealed(vault, ItemId::generate(&mut SystemRng), 1, "x");
+    host.put(&token, vault, Expect::Absent, item.clone())
+        .unwrap();
+    // The id follows from the client's key (ADR 2), so the retry comes with the same one.
+    let retried = host.put(&token, vault, Expect::Absent, item);
+    assert!(matches!(retried, Err(AccountError::Conflict { .. })));
     assert_eq!(world.owner.items(vault).unwrap().len(), 1);
-    assert_eq!(world.owner.vault(vault).unwrap().content_version, 1);
-    world.owner.delete_item(vault, first.id, None).unwrap();
-    assert!(matches!(put(&first), Err(AccountError::Missing { .. })));
+}
+
+#[test]
+fn an_upload_counts_when_a_write_adds_it_and_goes_when_one_drops_it() {
+    let world = World::new();
+    let vault = world.vault("A");
+    let host = world.environment(&[vault]);
+    let token = world.token(&host, vault, Rights::READ_WRITE);
+    let id = world.item(vault, "x").id;
+    let file = FileId::generate(&mut SystemRng);
+    let chunk = PutChunkRequest {
+        token: token.record.id,
+        vault,
+        item: id,
+        file,
+        index: 0,
+        content: Sealed::from_bytes(vec![7; 40]),
+    };
+    let stage = |now| world.account.put_chunk(&host.id(), &chunk, now);
+    let put = |version, added: &[FileId], dropped: &[FileId], now| {
+        let request = PutRequest {
+            token: token.record.id,
+            vault,
+            expect: Expect::Version(version - 1),
+            item: world.sealed(vault, id, version, "x"),
+            added: added.to_vec(),
+            dropped: dropped.to_vec(),
+        };
+        world.account.put(&host.id(), &request, now).unwrap();
+    };
+    let is_there = || {
+        world
+            .account
+            .chunk(&host.id(), &vault, &id, &file, 0)
+            .is_ok()
+    };
+    let tomorrow = now().plus_seconds(25 * 60 * 60);
+    stage(now()).unwrap();
+    put(2, &[], &[], tomorrow);
+    assert!(!is_there(), "a broken upload goes after a day");
+    stage(now()).unwrap();
+    put(3, &[file], &[], now());
+    put(4, &[], &[], tomorrow);
+    assert!(is_there(), "an added one stays");
+    put(5, &[], &[file], tomorrow);
+    assert!(!is_there());
+    let reader = world.token(&host, vault, Rights::READ);
+    let request = PutChunkRequest {
+        token: reader.record.id,
+        ..chunk.clone()
+    };
+    let refused = world.account.put_chunk(&host.id(), &request, now());
+    assert!(matches!(refused, Err(AccountError::TokenRefused { .. })));
 }
 
 #[test]
@@ -95,7 +143,7 @@ fn only_a_token_in_force_with_the_right_writes() {
     let writer = world.token(&host, vault, Rights::WRITE);
     let item = world.sealed(vault, ItemId::generate(&mut SystemRng), 1, "x");
     let put = |host: &crate::setup::Host, token, vault| {
-        let result = host.put(token, vault, Expect::Absent, item.clone(), b"");
+        let result = host.put(token, vault, Expect::Absent, item.clone());
         matches!(result, Err(AccountError::TokenRefused { .. }))
     };
     assert!(put(&host, &reader, vault), "may only read");
@@ -107,12 +155,13 @@ fn only_a_token_in_force_with_the_right_writes() {
         .owner
         .create_token(host.id(), "brief", &vaults, Some(soon))
         .unwrap();
-    let request = sekisho_core::records::PutRequest {
+    let request = PutRequest {
         token: brief.record.id,
         vault,
         expect: Expect::Absent,
         item: item.clone(),
-        idempotency: Vec::new(),
+        added: Vec::new(),
+        dropped: Vec::new(),
     };
     let late = world.account.put(&host.id(), &request, soon);
     assert!(matches!(late, Err(AccountError::TokenRefused { .. })));
@@ -161,12 +210,13 @@ fn many_writers_lose_nothing() {
     let put = |account: &sekisho_account::Account| {
         for _ in 0..10 {
             let item = world.sealed(vault, ItemId::generate(&mut SystemRng), 1, "x");
-            let request = sekisho_core::records::PutRequest {
+            let request = PutRequest {
                 token: token.record.id,
                 vault,
                 expect: Expect::Absent,
                 item,
-                idempotency: Vec::new(),
+                added: Vec::new(),
+                dropped: Vec::new(),
             };
             account.put(&host.id(), &request, now()).unwrap();
         }

@@ -6,7 +6,7 @@ mod http;
 
 use std::convert::Infallible;
 
-use ::http::Response;
+use ::http::{HeaderValue, Response, header};
 use bindings::{
     exports::wasi::http::incoming_handler::Guest,
     wasi::http::types::{IncomingRequest, ResponseOutparam},
@@ -16,10 +16,13 @@ struct Hello;
 
 impl Guest for Hello {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        let _ = http::receive(request, 0);
-        let (head, ()) = Response::new(()).into_parts();
+        if let Ok(head) = http::head(&request) {
+            let _ = http::body(&head, &request, 0);
+        }
+        let (mut head, ()) = Response::new(()).into_parts();
+        head.headers
+            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("5"));
         let mut body = Some(b"hello");
-        http::send(out, head, || Ok::<_, Infallible>(body.take()));
+        http::send(out, &head, || Ok::<_, Infallible>(body.take()));
     }
 }
-

@@ -64,7 +64,7 @@ impl Batch<'_, '_, '_> {
         };
         match found {
             Ok((member, value)) => json!({ "status": 200, member: value }),
-            Err(refusal) => refusal.to_value(self.asked.request_id),
+            Err(refusal) => refusal.to_value(&self.asked.request_id),
         }
     }
 

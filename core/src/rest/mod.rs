@@ -41,7 +41,7 @@ mod write;
 pub use body::Body;
 pub use refusal::Refusal;
 pub use route::Route;
-pub use upload::{Intake, MAX_FILE, Upload, intake};
+pub use upload::{Intake, MAX_FILE, Upload, intake, is_upload};
 
 /// The Connect release whose API is answered: header `1Password-Connect-Version` (connect-contract.md §0.2 no. 6).
 pub const CONNECT_VERSION: &str = "1.8.2";
@@ -218,7 +218,7 @@ fn decide(
 /// A request whose token was checked, on records that are fresh enough.
 struct Asked<'a> {
     parts: RequestParts<'a>,
-    request_id: &'a str,
+    request_id: String,
     head: Head,
     grant: Grant,
 }
@@ -232,7 +232,7 @@ impl<'a> Asked<'a> {
     fn admit<T>(
         request: &'a Request<T>,
         ports: &Ports<'_>,
-        request_id: &'a str,
+        request_id: &str,
     ) -> Result<Self, Refusal> {
         let bearer = bearer(request.headers()).ok_or_else(Refusal::no_token)?;
         let head = ports.records.head().map_err(Refusal::fault)?;
@@ -245,7 +245,7 @@ impl<'a> Asked<'a> {
                 headers: request.headers(),
                 uri: request.uri(),
             },
-            request_id,
+            request_id: request_id.to_string(),
             head,
             grant,
         })

@@ -121,7 +121,7 @@ impl<'a> Upload<'a> {
 
     /// The content is complete: adds it to the item and answers with the file.
     pub fn finish(self, ports: &mut Ports<'_>) -> Response {
-        let request_id = String::from(self.asked.request_id);
+        let request_id = self.asked.request_id.clone();
         super::respond(self.complete(ports), &request_id, false)
     }
 
@@ -132,7 +132,7 @@ impl<'a> Upload<'a> {
 
     /// The answer to a piece that was refused.
     pub fn refuse(self, refusal: &Refusal) -> Response {
-        super::refuse(refusal, self.asked.request_id)
+        super::refuse(refusal, &self.asked.request_id)
     }
 
     fn store(&mut self, last: bool, ports: &Ports<'_>) -> Result<(), Refusal> {
@@ -310,21 +310,27 @@ pub enum Intake<'a> {
     Answered(Box<Response>),
 }
 
+/// Whether a request brings a file's content.
+pub fn is_upload<T>(head: &http::Request<T>) -> bool {
+    // By far most requests are none; they need not be parsed twice.
+    if !matches!(*head.method(), http::Method::POST | http::Method::PUT) {
+        return false;
+    }
+    let route = Route::parse(head.method(), head.uri().path());
+    matches!(route, Ok(Route::CreateFile(..) | Route::ReplaceFile(..)))
+}
+
 /// What to do with a body: asked with the request's head, before the body is read.
-pub fn intake<'a, T>(
-    head: &'a http::Request<T>,
-    request_id: &'a str,
-    ports: &mut Ports<'_>,
-) -> Intake<'a> {
-    let Ok(route @ (Route::CreateFile(..) | Route::ReplaceFile(..))) =
-        Route::parse(head.method(), head.uri().path())
-    else {
+pub fn intake<'a, T>(head: &'a http::Request<T>, ports: &mut Ports<'_>) -> Intake<'a> {
+    if !is_upload(head) {
         return Intake::Whole(super::MAX_BODY);
-    };
-    let upload =
-        Asked::admit(head, ports, request_id).and_then(|asked| Upload::begin(asked, ports, route));
+    }
+    let request_id = super::request_id(head, ports.rng);
+    let upload = Route::parse(head.method(), head.uri().path())
+        .and_then(|route| Ok((route, Asked::admit(head, ports, &request_id)?)))
+        .and_then(|(route, asked)| Upload::begin(asked, ports, route));
     match upload {
         Ok(upload) => Intake::Pieces(Box::new(upload)),
-        Err(refusal) => Intake::Answered(Box::new(super::refuse(&refusal, request_id))),
+        Err(refusal) => Intake::Answered(Box::new(super::refuse(&refusal, &request_id))),
     }
 }

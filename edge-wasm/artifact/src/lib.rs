@@ -1,1 +1,13 @@
-//! (being laid)
+//! The edge component, built for `wasm32-wasip2` by this crate's build script.
+
+/// The component that carries Sekisho's API.
+pub const WASM: &[u8] = include_bytes!(env!("SEKISHO_EDGE_WASM"));
+
+/// Where it lies on the machine that built it: for tests and tools that want a file.
+pub const WASM_PATH: &str = env!("SEKISHO_EDGE_WASM");
+
+/// A component that answers `hello` to everything, carried the same way: the benches' yardstick.
+pub const HELLO_WASM: &[u8] = include_bytes!(env!("SEKISHO_HELLO_WASM"));
+
+/// Where it lies.
+pub const HELLO_WASM_PATH: &str = env!("SEKISHO_HELLO_WASM");

@@ -474,8 +474,8 @@ func refusals(client connect.Client) {
 	holds("errors.Is", errors.Is(err, &onepassword.Error{StatusCode: 404, Message: "item " + absent + " not found"}))
 	_, err = client.CreateItem(&onepassword.Item{Title: "x"}, awkward)
 	refused("an item without category", err, 400, "Invalid item category")
-	_, err = client.CreateItem(&onepassword.Item{Title: "x", Category: onepassword.Document}, awkward)
-	refused("a document", err, 400, "")
+	_, err = client.CreateItem(&onepassword.Item{Title: "x", Category: onepassword.Custom}, awkward)
+	refused("an item of no category", err, 400, "")
 	password := func(value string) *onepassword.ItemField {
 		return &onepassword.ItemField{Purpose: onepassword.FieldPurposePassword, Value: value}
 	}

@@ -337,8 +337,8 @@ def refusals(client):
     same(missing.status_code, 404, "status_code")
     refused("an item without category", FailedToRetrieveItemException, 400, "Invalid item category",
             lambda: client.create_item(AWKWARD, Item(title="x", vault=ItemVault(id=AWKWARD))))
-    refused("a document", FailedToRetrieveItemException, 400, "",
-            lambda: client.create_item(AWKWARD, Item(title="x", category="DOCUMENT")))
+    refused("an item of no category", FailedToRetrieveItemException, 400, "",
+            lambda: client.create_item(AWKWARD, Item(title="x", category="CUSTOM")))
     refused("two passwords", FailedToRetrieveItemException, 400, 'You can only use one "password" field',
             lambda: client.create_item(AWKWARD, Item(title="x", category="LOGIN", fields=[
                 Field(purpose="PASSWORD", value="a"), Field(purpose="PASSWORD", value="b")])))

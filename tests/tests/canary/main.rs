@@ -1,7 +1,10 @@
 //! Invariant 7: secrets are planted everywhere, everything is asked for and refused, and afterwards no file, no log and no
 //! refusal has any of them, in any form.
 #![cfg(feature = "host")]
-#![expect(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that panics is a test that fails"
+)]
 
 mod plant;
 mod search;
@@ -40,10 +43,21 @@ struct Canaries {
 
 impl Canaries {
     fn new() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_nanos();
         let mut random = [0; 36];
-        rand_core::Rng::fill_bytes(&mut labelled(&format!("canary {} {now}", std::process::id())), &mut random);
-        let letters = |bytes: &[u8], from: u8| bytes.iter().map(|byte| char::from(from + byte % 26)).collect();
+        rand_core::Rng::fill_bytes(
+            &mut labelled(&format!("canary {} {now}", std::process::id())),
+            &mut random,
+        );
+        let letters = |bytes: &[u8], from: u8| {
+            bytes
+                .iter()
+                .map(|byte| char::from(from + byte % 26))
+                .collect()
+        };
         Self {
             stem: letters(&random[..16], b'a'),
             // A one-time password's seed must be base32.
@@ -58,7 +72,11 @@ impl Canaries {
             self.seed.clone()
         } else {
             // Fit for a title, a host's name and a file's name alike.
-            format!("{}-{}", self.stem, name.replace(['.', '_', ' '], "-").to_lowercase())
+            format!(
+                "{}-{}",
+                self.stem,
+                name.replace(['.', '_', ' '], "-").to_lowercase()
+            )
         }
     }
 }
@@ -73,12 +91,26 @@ struct Run {
 impl Run {
     /// A command as `op` users type it. Its stderr is a log like any other; its stdout is for who asked.
     fn cli(&mut self, args: &[&str], stdin: &[u8], succeeds: bool) -> Value {
-        let mut child = self.place.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self
+            .place
+            .command(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         child.stdin.take().unwrap().write_all(stdin).unwrap();
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.success(), succeeds, "sekisho {args:?}: {said}");
-        self.look(&format!("stderr of sekisho {}", args[..2].join(" ")), &output.stderr);
+        assert_eq!(
+            output.status.success(),
+            succeeds,
+            "sekisho {args:?}: {said}"
+        );
+        self.look(
+            &format!("stderr of sekisho {}", args[..2].join(" ")),
+            &output.stderr,
+        );
         serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
@@ -96,11 +128,16 @@ impl Run {
 
     fn look_at_files(&mut self) {
         let search = self.search();
-        self.findings.extend(search.files(&self.place.data(), &SECRET_FILES));
+        self.findings
+            .extend(search.files(&self.place.data(), &SECRET_FILES));
         for entry in fs::read_dir(self.place.dir()).unwrap() {
             let path = entry.unwrap().path();
-            if path.extension().is_some_and(|kind| kind == "stdout" || kind == "stderr") {
-                self.findings.extend(search.bytes(&path.display().to_string(), &fs::read(&path).unwrap()));
+            if path
+                .extension()
+                .is_some_and(|kind| kind == "stdout" || kind == "stderr")
+            {
+                self.findings
+                    .extend(search.bytes(&path.display().to_string(), &fs::read(&path).unwrap()));
             }
         }
     }
@@ -108,40 +145,70 @@ impl Run {
     /// From now on, a token's text and the secrets inside it are looked for too.
     fn hide_token(&mut self, name: &str, token: &str) {
         let payload = token.split('.').nth(1).unwrap();
-        let claims: Value = serde_json::from_slice(&encoding::from_base64url(payload).unwrap()).unwrap();
+        let claims: Value =
+            serde_json::from_slice(&encoding::from_base64url(payload).unwrap()).unwrap();
         let secret = claims["1password.com/token"].as_str().unwrap();
         let signature = token.rsplit('.').next().unwrap();
         self.secrets.extend([
             (format!("{name}, its secret"), secret.as_bytes().to_vec()),
-            (format!("{name}, its secret's bytes"), encoding::from_base64url(secret).unwrap()),
-            (format!("{name}, its signature"), signature.as_bytes().to_vec()),
-            (format!("{name}, its claims"), payload[payload.len() - 40..].as_bytes().to_vec()),
+            (
+                format!("{name}, its secret's bytes"),
+                encoding::from_base64url(secret).unwrap(),
+            ),
+            (
+                format!("{name}, its signature"),
+                signature.as_bytes().to_vec(),
+            ),
+            (
+                format!("{name}, its claims"),
+                payload[payload.len() - 40..].as_bytes().to_vec(),
+            ),
         ]);
     }
 
     /// The operator's seed likewise.
     fn hide_operator(&mut self) {
-        let file: Value = serde_json::from_slice(&fs::read(self.place.data().join("operator.key")).unwrap()).unwrap();
+        let file: Value =
+            serde_json::from_slice(&fs::read(self.place.data().join("operator.key")).unwrap())
+                .unwrap();
         let seed = file["seed"].as_str().unwrap();
-        self.secrets.push(("the operator's seed".into(), seed.as_bytes().to_vec()));
-        self.secrets.push(("the operator's seed's bytes".into(), encoding::from_base64url(seed).unwrap()));
+        self.secrets
+            .push(("the operator's seed".into(), seed.as_bytes().to_vec()));
+        self.secrets.push((
+            "the operator's seed's bytes".into(),
+            encoding::from_base64url(seed).unwrap(),
+        ));
     }
 
     fn attack(&mut self, server: &Server, token: &str, attack: &Attack) -> RawAnswer {
-        let mut headers: Vec<(&str, &str)> = attack.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut headers: Vec<(&str, &str)> = attack
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
         let bearer = format!("Bearer {token}");
         if !headers.iter().any(|(name, _)| *name == "Authorization") {
             headers.push(("Authorization", &bearer));
         }
         let answer = server.ask(attack.method, &attack.target, &headers, &attack.body);
         if answer.status >= 400 {
-            let place = format!("answer {} to {} ({})", answer.status, attack.method, attack.what);
+            let place = format!(
+                "answer {} to {} ({})",
+                answer.status, attack.method, attack.what
+            );
             self.look(&place, &answer.body);
         }
         // Not the whole answer, whatever the status: headers go to logs of others.
-        let headers: String = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+        let headers: String = answer
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\n"))
+            .collect();
         if !headers.contains("content-disposition") {
-            self.look(&format!("headers of {} ({})", attack.method, attack.what), headers.as_bytes());
+            self.look(
+                &format!("headers of {} ({})", attack.method, attack.what),
+                headers.as_bytes(),
+            );
         }
         answer
     }
@@ -152,27 +219,71 @@ fn plant_by_cli(run: &mut Run) -> (String, String) {
     let name = |name: &str| run.canaries.of(&format!("cli.{name}"));
     let (vault, description) = (name("vault"), name("description"));
     let assignments = [
-        format!("username={}", name("username")), format!("password={}", name("password")), format!("notes={}", name("notes")),
-        format!("{}.{}[text]={}", name("section"), name("label"), name("text")), format!("mail[email]={}", name("email")),
+        format!("username={}", name("username")),
+        format!("password={}", name("password")),
+        format!("notes={}", name("notes")),
+        format!(
+            "{}.{}[text]={}",
+            name("section"),
+            name("label"),
+            name("text")
+        ),
+        format!("mail[email]={}", name("email")),
         format!("code[otp]={}", run.canaries.seed),
     ];
-    let (title, tag, url) = (name("title"), name("tag"), format!("https://{}.example", name("url")));
-    let refused = [format!("{}={}", name("bad.a.b.c"), name("bad")), format!("x[date]={}", name("bad.date")), name("bad.word")];
+    let (title, tag, url) = (
+        name("title"),
+        name("tag"),
+        format!("https://{}.example", name("url")),
+    );
+    let refused = [
+        format!("{}={}", name("bad.a.b.c"), name("bad")),
+        format!("x[date]={}", name("bad.date")),
+        name("bad.word"),
+    ];
     let template = plant::item(&|part| run.canaries.of(&format!("template.{part}")));
     let bad_template = format!("{{\"title\": \"{}", name("bad.template"));
     let wanted = name("absent");
 
-    let id = run.cli(&["vault", "create", &vault, "--description", &description], b"", true)["id"].as_str().unwrap().to_owned();
-    let mut args = vec!["item", "create", "--vault", &vault, "--title", &title, "--tags", &tag, "--url", &url];
+    let id = run.cli(
+        &["vault", "create", &vault, "--description", &description],
+        b"",
+        true,
+    )["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut args = vec![
+        "item", "create", "--vault", &vault, "--title", &title, "--tags", &tag, "--url", &url,
+    ];
     args.extend(assignments.iter().map(String::as_str));
     let item = run.cli(&args, b"", true)["id"].as_str().unwrap().to_owned();
-    run.cli(&["item", "create", "--vault", &id, "-"], template.to_string().as_bytes(), true);
+    run.cli(
+        &["item", "create", "--vault", &id, "-"],
+        template.to_string().as_bytes(),
+        true,
+    );
     for assignment in &refused {
         run.cli(&["item", "create", "--vault", &id, assignment], b"", false);
     }
-    run.cli(&["item", "create", "--vault", &id, "-"], bad_template.as_bytes(), false);
+    run.cli(
+        &["item", "create", "--vault", &id, "-"],
+        bad_template.as_bytes(),
+        false,
+    );
     // Names that were typed wrong are told back: here they are none of the canaries.
-    run.cli(&["item", "get", "no such title", "--vault", &id, &format!("--{wanted}={wanted}")], b"", false);
+    run.cli(
+        &[
+            "item",
+            "get",
+            "no such title",
+            "--vault",
+            &id,
+            &format!("--{wanted}={wanted}"),
+        ],
+        b"",
+        false,
+    );
     (id, item)
 }
 
@@ -185,18 +296,29 @@ fn plant_by_api(run: &mut Run, server: &Server, token: &str, vault: &str) -> Str
             what: "write",
             method,
             target: target.to_owned(),
-            headers: vec![("Content-Type", "application/json".into()), ("Idempotency-Key", format!("{}-{method}", run.canaries.of("key")))],
+            headers: vec![
+                ("Content-Type", "application/json".into()),
+                (
+                    "Idempotency-Key",
+                    format!("{}-{method}", run.canaries.of("key")),
+                ),
+            ],
             body: body.to_string().into_bytes(),
         };
         let answer = run.attack(server, token, &attack);
-        assert!(answer.status < 300, "{method}: {}", String::from_utf8_lossy(&answer.body));
+        assert!(
+            answer.status < 300,
+            "{method}: {}",
+            String::from_utf8_lossy(&answer.body)
+        );
         serde_json::from_slice::<Value>(&answer.body).unwrap_or_default()
     };
     let made = send(run, "POST", &items, &body);
     let one = format!("{items}/{}", made["id"].as_str().unwrap());
     let mut next = body.clone();
     next["title"] = json!(run.canaries.of("api.title.second"));
-    next["fields"] = json!([{"purpose": "PASSWORD", "value": run.canaries.of("api.password.second")}]);
+    next["fields"] =
+        json!([{"purpose": "PASSWORD", "value": run.canaries.of("api.password.second")}]);
     send(run, "PUT", &one, &next);
     let patch = json!([
         {"op": "replace", "path": "/fields/password/value", "value": run.canaries.of("api.password.third")},
@@ -206,15 +328,24 @@ fn plant_by_api(run: &mut Run, server: &Server, token: &str, vault: &str) -> Str
     let mut gone = body;
     gone["title"] = json!(run.canaries.of("api.title.gone"));
     let items = format!("{items}/");
-    let answer = run.attack(server, token, &Attack {
-        what: "write",
-        method: "POST",
-        target: items.clone(),
-        headers: Vec::new(),
-        body: gone.to_string().into_bytes(),
-    });
+    let answer = run.attack(
+        server,
+        token,
+        &Attack {
+            what: "write",
+            method: "POST",
+            target: items.clone(),
+            headers: Vec::new(),
+            body: gone.to_string().into_bytes(),
+        },
+    );
     let gone: Value = serde_json::from_slice(&answer.body).unwrap();
-    send(run, "DELETE", &format!("{items}{}", gone["id"].as_str().unwrap()), &Value::Null);
+    send(
+        run,
+        "DELETE",
+        &format!("{items}{}", gone["id"].as_str().unwrap()),
+        &Value::Null,
+    );
     made["id"].as_str().unwrap().to_owned()
 }
 
@@ -223,12 +354,18 @@ fn babble(run: &mut Run, server: &Server) {
     let address = server.host().strip_prefix("http://").unwrap();
     let secret = run.canaries.of("babble");
     for text in [
-        format!("{secret}\r\n\r\n"), format!("GET /{secret} HTTP/9.9\r\n\r\n"), format!("GET /x HTTP/1.1\r\n{secret}\r\n\r\n"),
+        format!("{secret}\r\n\r\n"),
+        format!("GET /{secret} HTTP/9.9\r\n\r\n"),
+        format!("GET /x HTTP/1.1\r\n{secret}\r\n\r\n"),
         format!("POST /v1/vaults HTTP/1.1\r\nHost: x\r\nContent-Length: {secret}\r\n\r\n"),
-        format!("GET http://{secret}@x/{secret} HTTP/1.1\r\nHost: {secret}\r\nConnection: close\r\n\r\n"),
+        format!(
+            "GET http://{secret}@x/{secret} HTTP/1.1\r\nHost: {secret}\r\nConnection: close\r\n\r\n"
+        ),
     ] {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
         stream.write_all(text.as_bytes()).unwrap();
         let mut answer = Vec::new();
         // It may be closed without a word.
@@ -275,11 +412,36 @@ fn no_secret_is_left_anywhere() {
     let mut served = Vec::new();
     let file = |name: &str| fixture::id(&format!("file {name}"));
     for (vault, item, title, file) in [
-        (&vaults[0], fixture::id("login"), run.canaries.of("login.title"), None),
-        (&vaults[0], api_item.clone(), run.canaries.of("api.title"), None),
-        (&vaults[1], fixture::id("document"), run.canaries.of("document.title"), Some(file("document.file"))),
-        (&vaults[1], fixture::id("kinds"), run.canaries.of("kinds.title"), Some(file("kinds.file"))),
-        (&vaults[1], fixture::id("ssh"), run.canaries.of("ssh.title"), None),
+        (
+            &vaults[0],
+            fixture::id("login"),
+            run.canaries.of("login.title"),
+            None,
+        ),
+        (
+            &vaults[0],
+            api_item.clone(),
+            run.canaries.of("api.title"),
+            None,
+        ),
+        (
+            &vaults[1],
+            fixture::id("document"),
+            run.canaries.of("document.title"),
+            Some(file("document.file")),
+        ),
+        (
+            &vaults[1],
+            fixture::id("kinds"),
+            run.canaries.of("kinds.title"),
+            Some(file("kinds.file")),
+        ),
+        (
+            &vaults[1],
+            fixture::id("ssh"),
+            run.canaries.of("ssh.title"),
+            None,
+        ),
         (&cli_vault, cli_item, run.canaries.of("cli.title"), None),
     ] {
         for read in plant::reads(vault, &item, &title, file.as_deref()) {
@@ -287,11 +449,26 @@ fn no_secret_is_left_anywhere() {
         }
     }
     let served = String::from_utf8_lossy(&served).into_owned();
-    for name in ["login.password", "login.notes", "login.tag", "kinds.concealed", "kinds.file.content", "document.file.name",
-        "ssh.private_key", "vault.personal", "api.password.third", "api.CONCEALED.value", "cli.password", "cli.text"]
-    {
+    for name in [
+        "login.password",
+        "login.notes",
+        "login.tag",
+        "kinds.concealed",
+        "kinds.file.content",
+        "document.file.name",
+        "ssh.private_key",
+        "vault.personal",
+        "api.password.third",
+        "api.CONCEALED.value",
+        "cli.password",
+        "cli.text",
+    ] {
         let was_replaced = name == "api.CONCEALED.value";
-        assert_eq!(served.contains(&run.canaries.of(name)), !was_replaced, "{name}");
+        assert_eq!(
+            served.contains(&run.canaries.of(name)),
+            !was_replaced,
+            "{name}"
+        );
     }
 
     // And refused to everybody else.
@@ -301,7 +478,11 @@ fn no_secret_is_left_anywhere() {
         refused += usize::from(run.attack(&server, &token, attack).status >= 400);
         run.attack(&server, &reader, attack);
     }
-    assert!(refused * 10 > refusals.len() * 9, "{refused} of {} were refused", refusals.len());
+    assert!(
+        refused * 10 > refusals.len() * 9,
+        "{refused} of {} were refused",
+        refusals.len()
+    );
     let tampered = format!("{}AAAA", &token[..token.len() - 4]);
     for read in plant::reads(&vaults[0], &api_item, &run.canaries.of("api.title"), None) {
         run.attack(&server, &tampered, &read);
@@ -312,20 +493,40 @@ fn no_secret_is_left_anywhere() {
     run.look_at_files();
     server.stop();
     run.look_at_files();
-    let log = fs::metadata(run.place.dir().join("up.stderr")).unwrap().len();
-    assert!(log > 1000, "the log has {log} bytes: it is not at level trace");
+    let log = fs::metadata(run.place.dir().join("up.stderr"))
+        .unwrap()
+        .len();
+    assert!(
+        log > 1000,
+        "the log has {log} bytes: it is not at level trace"
+    );
     let count = run.canaries.planted.borrow().len();
     assert!(count > 150, "{count} canaries were planted");
 
     let mut findings = BTreeSet::new();
-    for Finding { place, secret, form, context } in &run.findings {
+    for Finding {
+        place,
+        secret,
+        form,
+        context,
+    } in &run.findings
+    {
         findings.insert(format!("{place}: {secret}, {form}: {context:?}"));
     }
     let shown: Vec<&str> = findings.iter().map(String::as_str).take(40).collect();
-    assert!(findings.is_empty(), "{} findings\n{}", findings.len(), shown.join("\n"));
+    assert!(
+        findings.is_empty(),
+        "{} findings\n{}",
+        findings.len(),
+        shown.join("\n")
+    );
 
     // The same search finds one that is planted there.
-    fs::write(run.place.data().join("replica").join("forgotten"), run.canaries.of("forgotten")).unwrap();
+    fs::write(
+        run.place.data().join("replica").join("forgotten"),
+        run.canaries.of("forgotten"),
+    )
+    .unwrap();
     run.look_at_files();
     assert_eq!(run.findings.len(), 1);
 }

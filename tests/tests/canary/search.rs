@@ -32,10 +32,17 @@ pub(crate) struct Finding {
 impl Search {
     /// For these secrets, each with its name. They must be long enough not to occur by chance.
     pub(crate) fn new(secrets: &[(String, Vec<u8>)]) -> Self {
-        let needles: Vec<Needle> = secrets.iter().flat_map(|(name, bytes)| forms(name, bytes)).collect();
+        let needles: Vec<Needle> = secrets
+            .iter()
+            .flat_map(|(name, bytes)| forms(name, bytes))
+            .collect();
         let (mut starts, mut is_start) = (BTreeMap::<_, Vec<usize>>::new(), vec![false; 1 << 16]);
         for (index, needle) in needles.iter().enumerate() {
-            assert!(needle.bytes.len() >= 10, "{} is too short to look for", needle.secret);
+            assert!(
+                needle.bytes.len() >= 10,
+                "{} is too short to look for",
+                needle.secret
+            );
             let start = [needle.bytes[0], needle.bytes[1]];
             is_start[usize::from(u16::from_be_bytes(start))] = true;
             starts.entry(start).or_default().push(index);
@@ -56,13 +63,22 @@ impl Search {
                 continue;
             }
             let rest = &bytes[at - 1..];
-            let found = self.starts[&start].iter().map(|index| &self.needles[*index]);
-            findings.extend(found.filter(|needle| rest.starts_with(&needle.bytes)).map(|needle| Finding {
-                place: place.to_owned(),
-                secret: needle.secret.clone(),
-                form: needle.form,
-                context: String::from_utf8_lossy(&bytes[at.saturating_sub(80)..bytes.len().min(at + 100)]).into_owned(),
-            }));
+            let found = self.starts[&start]
+                .iter()
+                .map(|index| &self.needles[*index]);
+            findings.extend(
+                found
+                    .filter(|needle| rest.starts_with(&needle.bytes))
+                    .map(|needle| Finding {
+                        place: place.to_owned(),
+                        secret: needle.secret.clone(),
+                        form: needle.form,
+                        context: String::from_utf8_lossy(
+                            &bytes[at.saturating_sub(80)..bytes.len().min(at + 100)],
+                        )
+                        .into_owned(),
+                    }),
+            );
         }
         findings
     }
@@ -72,12 +88,19 @@ impl Search {
         let mut findings = Vec::new();
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
-            let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .expect("a name")
+                .to_owned();
             findings.extend(self.bytes("a file's name", name.as_bytes()));
             if path.is_dir() {
                 findings.extend(self.files(&path, except));
             } else if !except.contains(&name.as_str()) {
-                findings.extend(self.bytes(&path.display().to_string(), &fs::read(&path).expect("a file")));
+                findings.extend(self.bytes(
+                    &path.display().to_string(),
+                    &fs::read(&path).expect("a file"),
+                ));
             }
         }
         findings
@@ -86,19 +109,50 @@ impl Search {
 
 /// A secret in every form.
 fn forms(name: &str, secret: &[u8]) -> Vec<Needle> {
-    let each = |print: &dyn Fn(u8) -> String| secret.iter().map(|byte| print(*byte)).collect::<String>().into_bytes();
+    let each = |print: &dyn Fn(u8) -> String| {
+        secret
+            .iter()
+            .map(|byte| print(*byte))
+            .collect::<String>()
+            .into_bytes()
+    };
     let mut forms = vec![
         ("raw", secret.to_vec()),
         ("upper case", secret.to_ascii_uppercase()),
         ("hex", each(&|byte| format!("{byte:02x}"))),
         ("upper-case hex", each(&|byte| format!("{byte:02X}"))),
         ("percent-encoded", each(&|byte| format!("%{byte:02X}"))),
-        ("lower-case percent-encoded", each(&|byte| format!("%{byte:02x}"))),
+        (
+            "lower-case percent-encoded",
+            each(&|byte| format!("%{byte:02x}")),
+        ),
         ("JSON escapes", each(&|byte| format!("\\u{byte:04x}"))),
-        ("UTF-16, little end first", secret.iter().flat_map(|byte| [*byte, 0]).collect()),
-        ("UTF-16, big end first", secret.iter().flat_map(|byte| [0, *byte]).collect()),
-        ("decimal bytes", secret.iter().map(u8::to_string).collect::<Vec<_>>().join(", ").into_bytes()),
-        ("decimal bytes of JSON", secret.iter().map(u8::to_string).collect::<Vec<_>>().join(",").into_bytes()),
+        (
+            "UTF-16, little end first",
+            secret.iter().flat_map(|byte| [*byte, 0]).collect(),
+        ),
+        (
+            "UTF-16, big end first",
+            secret.iter().flat_map(|byte| [0, *byte]).collect(),
+        ),
+        (
+            "decimal bytes",
+            secret
+                .iter()
+                .map(u8::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+                .into_bytes(),
+        ),
+        (
+            "decimal bytes of JSON",
+            secret
+                .iter()
+                .map(u8::to_string)
+                .collect::<Vec<_>>()
+                .join(",")
+                .into_bytes(),
+        ),
     ];
     for alignment in 0..3 {
         forms.push(("base64", base64(secret, alignment, b"+/")));
@@ -127,7 +181,11 @@ fn base64(bytes: &[u8], before: usize, last: &[u8; 2]) -> Vec<u8> {
     // Bits before the first whole character.
     let skip = (6 - before * 8 % 6) % 6;
     let whole = (bytes.len() * 8 - skip) / 6;
-    let sextet = |at: usize| (0..6).fold(0, |sextet, bit_of| sextet << 1 | bit(skip + at * 6 + bit_of));
+    let sextet = |at: usize| {
+        (0..6).fold(0, |sextet, bit_of| {
+            sextet << 1 | bit(skip + at * 6 + bit_of)
+        })
+    };
     (0..whole).map(|at| character(sextet(at))).collect()
 }
 
@@ -158,9 +216,18 @@ mod tests {
             ("hex", b"6b346e347269333f3e7e763067656c".to_vec()),
             ("upper-case hex", b"6B346E347269333F3E7E763067656C".to_vec()),
             ("percent-encoded", percent.clone().into_bytes()),
-            ("lower-case percent-encoded", percent.to_lowercase().into_bytes()),
-            ("UTF-16, little end first", text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-            ("UTF-16, big end first", text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+            (
+                "lower-case percent-encoded",
+                percent.to_lowercase().into_bytes(),
+            ),
+            (
+                "UTF-16, little end first",
+                text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            ),
+            (
+                "UTF-16, big end first",
+                text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            ),
             ("decimal bytes", format!("{SECRET:?}").into_bytes()),
         ];
         // The alignments, by another's encoder: so many bytes stand before it.
@@ -170,12 +237,21 @@ mod tests {
         }
         for (form, bytes) in planted {
             let found = search().bytes("here", &around(&bytes));
-            assert!(found.iter().any(|finding| finding.form == form), "{form}: {found:?}");
+            assert!(
+                found.iter().any(|finding| finding.form == form),
+                "{form}: {found:?}"
+            );
         }
         // Where a form of the other alphabet differs.
-        let standard = encoding::base64url(SECRET).replace('-', "+").replace('_', "/");
+        let standard = encoding::base64url(SECRET)
+            .replace('-', "+")
+            .replace('_', "/");
         assert_ne!(standard, encoding::base64url(SECRET));
-        assert!(!search().bytes("here", &around(standard.as_bytes())).is_empty());
+        assert!(
+            !search()
+                .bytes("here", &around(standard.as_bytes()))
+                .is_empty()
+        );
     }
 
     #[test]
@@ -196,6 +272,10 @@ mod tests {
         fs::write(below.join("k4n4ri3?>~v0gel"), b"").expect("a file");
         let found = search().files(folder.path(), &["spared"]);
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found.iter().any(|finding| finding.place.ends_with("guilty.sqlite-wal")));
+        assert!(
+            found
+                .iter()
+                .any(|finding| finding.place.ends_with("guilty.sqlite-wal"))
+        );
     }
 }

@@ -1,0 +1,124 @@
+//! The account over HTTP: `/account/v1/…`.
+//!
+//! | request | who | body → answer |
+//! |---|---|---|
+//! | `POST submit` | operator, by the signature in the body | [`crate::SignedRequest`] → [`crate::Response`] |
+//! | `GET feed?cursor=&limit=` | device | → [`sekisho_core::sync::FeedPage`], gzip if accepted |
+//! | `GET wait?version=&seconds=` | device | → `{"version": n}` as soon as it is another one, after 30 s at the latest |
+//! | `POST put`, `POST delete`, `POST chunk` | device | [`PutRequest`], [`DeleteRequest`], [`PutChunkRequest`] → 204 |
+//! | `GET chunk/{vault}/{item}/{file}/{index}` | device | → the sealed bytes |
+//! | `POST usage` | device | array of [`crate::UsageReport`] → 204 |
+//! | `GET health` | anyone | → `{"status": "ok"}` |
+//!
+//! A device proves itself by `Authorization: Device <environment>.<device secret>`. A refusal is [`Refused`] in JSON.
+//!
+//! [`PutRequest`]: sekisho_core::records::PutRequest
+//! [`DeleteRequest`]: sekisho_core::records::DeleteRequest
+//! [`PutChunkRequest`]: sekisho_core::records::PutChunkRequest
+
+use serde::{Deserialize, Serialize};
+
+use crate::AccountError;
+
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "server")]
+pub mod server;
+
+/// Where everything is.
+pub(crate) const ROOT: &str = "/account/v1/";
+
+/// The scheme of a device's `Authorization`.
+pub(crate) const SCHEME: &str = "Device ";
+
+/// Longest wait, in seconds.
+pub(crate) const MAX_WAIT: u64 = 30;
+
+/// Why a request is refused: `{"code": …, "detail": …, "message": …}`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Refused {
+    /// Code and detail.
+    #[serde(flatten)]
+    pub error: AccountError,
+    /// For people.
+    pub message: String,
+}
+
+impl Refused {
+    /// For the wire: what is the account's own trouble is not told.
+    pub fn new(error: AccountError) -> Self {
+        let error = match error {
+            AccountError::Store(_)
+            | AccountError::File(_)
+            | AccountError::NewerDatabase { .. }
+            | AccountError::Unreachable(_)
+            | AccountError::Garbled(_) => AccountError::Unavailable,
+            told => told,
+        };
+        let message = error.to_string();
+        Self { error, message }
+    }
+
+    /// The HTTP status.
+    pub const fn status(&self) -> u16 {
+        match self.error {
+            AccountError::NotAuthenticated
+            | AccountError::ClockSkew { .. }
+            | AccountError::Replayed
+            | AccountError::DeviceUnknown => 401,
+            AccountError::NotManager(_)
+            | AccountError::NotOwner(_)
+            | AccountError::NoVaultAccess(_)
+            | AccountError::NotGrantable { .. }
+            | AccountError::OutsideEnvironment { .. }
+            | AccountError::TokenRefused { .. } => 403,
+            AccountError::Missing { .. } => 404,
+            AccountError::Conflict { .. }
+            | AccountError::NameTaken { .. }
+            | AccountError::LastOwner => 409,
+            AccountError::TooLarge { .. } => 413,
+            AccountError::Invalid(_) => 400,
+            _ => 503,
+        }
+    }
+}
+
+/// The answer to `wait`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) version: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use sekisho_core::id::{UserId, VaultId};
+
+    use super::*;
+    use crate::random::SystemRng;
+
+    #[test]
+    fn refusals_come_back_as_what_they_were() {
+        let rng = &mut SystemRng;
+        let errors = [
+            AccountError::NotAuthenticated,
+            AccountError::LastOwner,
+            AccountError::NotManager(UserId::generate(rng)),
+            AccountError::NoVaultAccess(VaultId::generate(rng)),
+            AccountError::invalid("why"),
+            AccountError::missing("item", "x"),
+            AccountError::conflict("item", "x", Some(3)),
+            AccountError::TooLarge { limit: 7 },
+        ];
+        for error in errors {
+            let text = error.to_string();
+            let refused = Refused::new(error);
+            let json = serde_json::to_string(&refused).unwrap();
+            let back: Refused = serde_json::from_str(&json).unwrap();
+            assert_eq!(back.error.to_string(), text, "{json}");
+            assert_eq!(back.status(), refused.status());
+        }
+        let inner = Refused::new(AccountError::Store(rusqlite::Error::InvalidQuery));
+        let json = serde_json::to_string(&inner).unwrap();
+        assert!(json.contains("UNAVAILABLE") && !json.contains("database"));
+    }
+}

@@ -1,0 +1,275 @@
+//! The other end, blocking: an account over HTTP for operators ([`RemoteAccount`]) and for hosts ([`RemoteDevice`]).
+//!
+//! A proxy is taken from the environment as usual (`HTTPS_PROXY`, `NO_PROXY`, …). Redirects are not followed: the
+//! account is where it was said to be.
+
+use std::{fmt, time::Duration};
+
+use sekisho_core::{
+    id::{EnvironmentId, FileId, ItemId, VaultId},
+    records::{DeleteRequest, PutChunkRequest, PutRequest},
+    seal::Sealed,
+    secret::SecretText,
+    sync::FeedPage,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use ureq::{
+    Agent, Body,
+    http::{Response as HttpResponse, StatusCode},
+    tls::{PemItem, RootCerts, TlsConfig, TlsProvider},
+};
+
+use super::{MAX_WAIT, ROOT, Refused, SCHEME, Version};
+use crate::{
+    AccountError, Credentials, Response, SignedRequest, UsageReport, device::Device,
+    operator::AccountApi,
+};
+
+/// Longest answer that is read: pages end at 4 MiB of ciphertext, but one item alone may have 16.
+const MAX_ANSWER: u64 = 64 * 1024 * 1024;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long a request may take, beyond what it was told to wait.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where an account is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Address {
+    /// `https://host[:port][/prefix]`; plain HTTP for loopback or a trusted network only.
+    pub url: String,
+    /// PEM of the CA to trust there; absent = the public ones.
+    pub ca: Option<String>,
+}
+
+#[derive(Clone)]
+struct Http {
+    base: String,
+    agent: Agent,
+}
+
+impl Http {
+    fn new(address: &Address) -> Result<Self, AccountError> {
+        let url = address.url.trim_end_matches('/');
+        if !url.starts_with("https://") && !url.starts_with("http://") {
+            let why = format!("'{url}' is no URL with https:// or http://");
+            return Err(AccountError::Unreachable(why));
+        }
+        let tls = TlsConfig::builder().provider(TlsProvider::Rustls);
+        let tls = match &address.ca {
+            None => tls.root_certs(RootCerts::WebPki),
+            Some(ca) => tls.root_certs(roots(ca)?),
+        };
+        let agent = Agent::config_builder()
+            .tls_config(tls.build())
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT))
+            .user_agent(concat!("sekisho/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        Ok(Self {
+            base: format!("{url}{ROOT}"),
+            agent,
+        })
+    }
+
+    fn get(
+        &self,
+        path: &str,
+        authorization: &SecretText,
+        wait: Duration,
+    ) -> Result<HttpResponse<Body>, AccountError> {
+        let request = self
+            .agent
+            .get(format!("{}{path}", self.base))
+            // EXPOSE: into the header.
+            .header("Authorization", authorization.expose())
+            .config()
+            .timeout_global(Some(PATIENCE + wait))
+            .build();
+        checked(request.call())
+    }
+
+    fn post(
+        &self,
+        path: &str,
+        authorization: Option<&SecretText>,
+        body: &(impl Serialize + ?Sized),
+    ) -> Result<HttpResponse<Body>, AccountError> {
+        let body = serde_json::to_vec(body)
+            .map_err(|_| AccountError::invalid("it cannot be written as JSON"))?;
+        let mut request = self
+            .agent
+            .post(format!("{}{path}", self.base))
+            .content_type("application/json")
+            .config()
+            .timeout_global(Some(PATIENCE))
+            .build();
+        if let Some(authorization) = authorization {
+            // EXPOSE: into the header.
+            request = request.header("Authorization", authorization.expose());
+        }
+        checked(request.send(&body))
+    }
+}
+
+fn roots(pem: &str) -> Result<RootCerts, AccountError> {
+    let items: Result<Vec<PemItem<'static>>, _> = ureq::tls::parse_pem(pem.as_bytes()).collect();
+    let certificates: Vec<_> = items
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        let why = "the CA is no PEM with a certificate in it";
+        return Err(AccountError::Unreachable(why.into()));
+    }
+    Ok(RootCerts::from(certificates))
+}
+
+/// An answer of success, or the refusal it carries.
+fn checked(
+    answered: Result<HttpResponse<Body>, ureq::Error>,
+) -> Result<HttpResponse<Body>, AccountError> {
+    let mut answer = answered.map_err(|error| AccountError::Unreachable(error.to_string()))?;
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let status = answer.status();
+    match json::<Refused>(&mut answer) {
+        Ok(refused) => Err(refused.error),
+        // A proxy's page, or a refusal of a later version.
+        Err(_) if status == StatusCode::BAD_GATEWAY || status.as_u16() >= 503 => {
+            Err(AccountError::Unavailable)
+        }
+        Err(_) => Err(AccountError::Garbled(format!("status {}", status.as_u16()))),
+    }
+}
+
+fn read(answer: &mut HttpResponse<Body>) -> Result<Vec<u8>, AccountError> {
+    let body = answer.body_mut().with_config().limit(MAX_ANSWER);
+    body.read_to_vec()
+        .map_err(|error| AccountError::Unreachable(error.to_string()))
+}
+
+fn json<T: DeserializeOwned>(answer: &mut HttpResponse<Body>) -> Result<T, AccountError> {
+    serde_json::from_slice(&read(answer)?)
+        .map_err(|_| AccountError::Garbled("it is not the JSON that was asked for".into()))
+}
+
+/// An account over HTTP, for operators.
+#[derive(Clone)]
+pub struct RemoteAccount(Http);
+
+impl RemoteAccount {
+    /// Nothing is sent yet.
+    pub fn new(address: &Address) -> Result<Self, AccountError> {
+        Http::new(address).map(Self)
+    }
+}
+
+impl fmt::Debug for RemoteAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RemoteAccount").field(&self.0.base).finish()
+    }
+}
+
+impl AccountApi for RemoteAccount {
+    fn call(&self, request: SignedRequest) -> Result<Response, AccountError> {
+        json(&mut self.0.post("submit", None, &request)?)
+    }
+}
+
+/// An account over HTTP, for one of its hosts.
+#[derive(Clone)]
+pub struct RemoteDevice {
+    http: Http,
+    environment: EnvironmentId,
+    authorization: SecretText,
+}
+
+impl RemoteDevice {
+    /// The host of these credentials. The address is the one given (`SEKISHO_ACCOUNT_URL`), or the file's.
+    pub fn new(credentials: &Credentials, url: Option<&str>) -> Result<Self, AccountError> {
+        let url = url.or_else(|| credentials.url()).unwrap_or_default();
+        let address = Address {
+            url: url.to_owned(),
+            ca: credentials.ca().map(str::to_owned),
+        };
+        let environment = credentials.environment();
+        // EXPOSE: kept as the header it will be.
+        let device = credentials.device().to_text();
+        let authorization = format!("{SCHEME}{environment}.{}", device.expose());
+        Ok(Self {
+            http: Http::new(&address)?,
+            environment,
+            authorization: SecretText::new(authorization),
+        })
+    }
+
+    fn post(&self, path: &str, body: &(impl Serialize + ?Sized)) -> Result<(), AccountError> {
+        self.http.post(path, Some(&self.authorization), body)?;
+        Ok(())
+    }
+
+    fn get(&self, path: &str, wait: Duration) -> Result<HttpResponse<Body>, AccountError> {
+        self.http.get(path, &self.authorization, wait)
+    }
+}
+
+impl fmt::Debug for RemoteDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteDevice")
+            .field("at", &self.http.base)
+            .field("environment", &self.environment)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Device for RemoteDevice {
+    fn changes(&self, cursor: &str, limit: u32) -> Result<FeedPage, AccountError> {
+        let path = format!("feed?cursor={cursor}&limit={limit}");
+        json(&mut self.get(&path, Duration::ZERO)?)
+    }
+
+    fn put(&self, request: &PutRequest) -> Result<(), AccountError> {
+        self.post("put", request)
+    }
+
+    fn put_chunk(&self, request: &PutChunkRequest) -> Result<(), AccountError> {
+        self.post("chunk", request)
+    }
+
+    fn delete(&self, request: &DeleteRequest) -> Result<(), AccountError> {
+        self.post("delete", request)
+    }
+
+    fn chunk(
+        &self,
+        vault: &VaultId,
+        item: &ItemId,
+        file: &FileId,
+        index: u32,
+    ) -> Result<Sealed, AccountError> {
+        let path = format!("chunk/{vault}/{item}/{file}/{index}");
+        let mut answer = self.get(&path, Duration::ZERO)?;
+        read(&mut answer).map(Sealed::from_bytes)
+    }
+
+    fn report_usage(&self, reports: &[UsageReport]) -> Result<(), AccountError> {
+        self.post("usage", reports)
+    }
+
+    fn wait(&self, version: u64, limit: Duration) -> Result<u64, AccountError> {
+        let limit = limit.min(Duration::from_secs(MAX_WAIT));
+        let seconds = limit.as_secs().max(1);
+        let path = format!("wait?version={version}&seconds={seconds}");
+        let at: Version = json(&mut self.get(&path, limit)?)?;
+        Ok(at.version)
+    }
+}

@@ -1,0 +1,148 @@
+//! Builds the components by a nested cargo and tells the crate where they lie.
+//!
+//! The nested cargo has a target directory of its own (the outer one is locked while this runs) and an environment
+//! swept clean of what the outer cargo set for the host's target. `SEKISHO_EDGE_PREBUILT` names a directory that holds
+//! the components already; then nothing is built.
+
+use std::{
+    env,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+const TARGET: &str = "wasm32-wasip2";
+const PREBUILT: &str = "SEKISHO_EDGE_PREBUILT";
+/// Package, file, and the variable that carries its path to `lib.rs`.
+const COMPONENTS: [(&str, &str, &str); 2] = [
+    ("sekisho-edge", "sekisho_edge.wasm", "SEKISHO_EDGE_WASM"),
+    ("sekisho-hello", "sekisho_hello.wasm", "SEKISHO_HELLO_WASM"),
+];
+/// What the components are made of, from the workspace's root.
+const SOURCES: [&str; 8] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "core/Cargo.toml",
+    "core/src",
+    "edge-wasm/Cargo.toml",
+    "edge-wasm/src",
+    "benches/hello-component",
+    "wit",
+];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            println!("cargo::error={message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let root = workspace_root()?;
+    println!("cargo::rerun-if-env-changed={PREBUILT}");
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={}", root.join(source).display());
+    }
+    let directory = match env::var_os(PREBUILT) {
+        Some(directory) => PathBuf::from(directory),
+        None => build(&root)?,
+    };
+    for (_, file, variable) in COMPONENTS {
+        let path = directory.join(file);
+        if !path.is_file() {
+            return Err(format!("{} is not there", path.display()));
+        }
+        println!("cargo::rustc-env={variable}={}", path.display());
+    }
+    Ok(())
+}
+
+fn workspace_root() -> Result<PathBuf, String> {
+    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo runs this")?);
+    here.ancestors()
+        .nth(2)
+        .map(Path::to_path_buf)
+        .ok_or_else(|| "this crate lies two folders below the workspace's root".to_owned())
+}
+
+fn build(root: &Path) -> Result<PathBuf, String> {
+    let target = nested_target_directory(root);
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    sweep(&mut command);
+    command
+        .current_dir(root)
+        // simd128 is what every runtime takes; it makes AES and SHA a quarter faster (runtimes.md §3.2).
+        .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+simd128")
+        .args(["build", "--locked", "--profile", "edge", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(&target);
+    for (package, _, _) in COMPONENTS {
+        command.args(["--package", package]);
+    }
+    let output = command
+        .output()
+        .map_err(|error| format!("cargo could not be started for the component: {error}"))?;
+    if output.status.success() {
+        Ok(target.join(TARGET).join("edge"))
+    } else {
+        Err(explain(&String::from_utf8_lossy(&output.stderr)))
+    }
+}
+
+/// Beside `debug` and `release`, so that all profiles, tests and clippy share what was built.
+fn nested_target_directory(root: &Path) -> PathBuf {
+    let outer = env::var_os("OUT_DIR").map(PathBuf::from);
+    let shared = outer.as_deref().and_then(|out| {
+        out.ancestors()
+            .find(|folder| folder.file_name() == Some(OsStr::new("build")))
+            .and_then(|build| build.ancestors().nth(2))
+    });
+    shared
+        .map_or_else(|| root.join("target"), Path::to_path_buf)
+        .join("edge-wasm")
+}
+
+/// Takes out what the outer cargo, clippy or a coverage tool set for the host's target.
+fn sweep(command: &mut Command) {
+    const EXACT: [&str; 9] = [
+        "RUSTFLAGS",
+        "RUSTDOCFLAGS",
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_BUILD_TARGET",
+        "CARGO_BUILD_RUSTFLAGS",
+        "CARGO_TARGET_DIR",
+        "CARGO_MAKEFLAGS",
+    ];
+    const PREFIXES: [&str; 5] = [
+        "CARGO_FEATURE_",
+        "CARGO_CFG_",
+        "CARGO_PROFILE_",
+        "CARGO_PKG_",
+        "DEP_",
+    ];
+    for (name, _) in env::vars_os() {
+        let swept = name.to_str().is_some_and(|name| {
+            EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        });
+        if swept {
+            command.env_remove(name);
+        }
+    }
+}
+
+fn explain(stderr: &str) -> String {
+    if stderr.contains("target may not be installed")
+        || stderr.contains("can't find crate for `core`")
+    {
+        return format!("the target {TARGET} is missing; run: rustup target add {TARGET}");
+    }
+    // One `cargo::error` is one line; the whole text follows on stderr.
+    eprintln!("{stderr}");
+    "the component could not be built; cargo's output is above".to_owned()
+}

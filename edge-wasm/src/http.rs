@@ -1,0 +1,194 @@
+//! `wasi:http` types to `http` types and back.
+//!
+//! It knows nothing of Sekisho, so that another guest can be carried the same way (`benches/hello-component` is, to
+//! measure what carrying alone costs). Each call into the runtime costs, hence: headers in one call each way, no look
+//! at a body where the method has none, a short answer in one write.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header, response,
+};
+
+use crate::bindings::wasi::{
+    http::types::{
+        ErrorCode, Fields, IncomingBody, IncomingRequest, Method as WasiMethod, OutgoingBody,
+        OutgoingResponse, ResponseOutparam,
+    },
+    io::streams::{OutputStream, StreamError},
+};
+
+/// What `blocking-write-and-flush` takes at most in one call.
+const ONE_WRITE: usize = 4096;
+/// What is asked for in one read of a request's body.
+const ONE_READ: u64 = 64 * 1024;
+
+/// Takes a request's head in.
+pub(crate) fn head(request: &IncomingRequest) -> Result<Request<()>, ErrorCode> {
+    let mut taken = Request::new(());
+    *taken.method_mut() = method(request.method())?;
+    *taken.uri_mut() = uri(request.path_with_query())?;
+    *taken.headers_mut() = headers(&request.headers())?;
+    Ok(taken)
+}
+
+/// Takes its body in, of which at most `limit` bytes.
+pub(crate) fn body(
+    head: &Request<()>,
+    request: &IncomingRequest,
+    limit: usize,
+) -> Result<Vec<u8>, ErrorCode> {
+    let mut taken = Vec::new();
+    if matches!(*head.method(), Method::POST | Method::PUT | Method::PATCH) {
+        pieces(request, limit as u64, |piece| {
+            if taken.is_empty() {
+                taken = piece;
+            } else {
+                taken.extend_from_slice(&piece);
+            }
+            true
+        })?;
+    }
+    Ok(taken)
+}
+
+/// Takes its body in piece by piece, as long as `take` wants more and `limit` bytes are not reached.
+pub(crate) fn pieces(
+    request: &IncomingRequest,
+    limit: u64,
+    mut take: impl FnMut(Vec<u8>) -> bool,
+) -> Result<(), ErrorCode> {
+    let broken = |()| ErrorCode::HttpProtocolError;
+    let incoming = request.consume().map_err(broken)?;
+    let stream = incoming.stream().map_err(broken)?;
+    let mut left = limit;
+    while left > 0 {
+        match stream.blocking_read(ONE_READ.min(left)) {
+            Ok(piece) => {
+                left = left.saturating_sub(piece.len() as u64);
+                if !take(piece) {
+                    break;
+                }
+            }
+            Err(StreamError::Closed) => break,
+            Err(StreamError::LastOperationFailed(_)) => return Err(ErrorCode::HttpProtocolError),
+        }
+    }
+    // A stream must go before the body it came from.
+    drop(stream);
+    IncomingBody::finish(incoming);
+    Ok(())
+}
+
+fn method(method: WasiMethod) -> Result<Method, ErrorCode> {
+    Ok(match method {
+        WasiMethod::Get => Method::GET,
+        WasiMethod::Head => Method::HEAD,
+        WasiMethod::Post => Method::POST,
+        WasiMethod::Put => Method::PUT,
+        WasiMethod::Delete => Method::DELETE,
+        WasiMethod::Connect => Method::CONNECT,
+        WasiMethod::Options => Method::OPTIONS,
+        WasiMethod::Trace => Method::TRACE,
+        WasiMethod::Patch => Method::PATCH,
+        WasiMethod::Other(word) => {
+            Method::from_bytes(word.as_bytes()).map_err(|_| ErrorCode::HttpRequestMethodInvalid)?
+        }
+    })
+}
+
+fn uri(path_with_query: Option<String>) -> Result<Uri, ErrorCode> {
+    match path_with_query {
+        Some(text) => Uri::try_from(text).map_err(|_| ErrorCode::HttpRequestUriInvalid),
+        None => Ok(Uri::default()),
+    }
+}
+
+fn headers(fields: &Fields) -> Result<HeaderMap, ErrorCode> {
+    let entries = fields.entries();
+    let mut map = HeaderMap::with_capacity(entries.len());
+    for (name, value) in entries {
+        let name = HeaderName::try_from(name).map_err(|_| ErrorCode::HttpProtocolError)?;
+        let value = HeaderValue::try_from(value).map_err(|_| ErrorCode::HttpProtocolError)?;
+        map.append(name, value);
+    }
+    Ok(map)
+}
+
+/// Sends an answer, its body piece by piece as `next` gives them. When the first piece fails there is no answer; when
+/// a later one does, the body is cut off, so that the client sees that it is not whole.
+pub(crate) fn send<Piece: AsRef<[u8]>, Fault>(
+    out: ResponseOutparam,
+    head: &response::Parts,
+    mut next: impl FnMut() -> Result<Option<Piece>, Fault>,
+) {
+    let Ok(first) = next() else {
+        return ResponseOutparam::set(out, Err(ErrorCode::InternalError(None)));
+    };
+    let Some(response) = begin(head) else {
+        return ResponseOutparam::set(out, Err(ErrorCode::InternalError(None)));
+    };
+    let Some(first) = first else {
+        return ResponseOutparam::set(out, Ok(response));
+    };
+    let body = response.body();
+    ResponseOutparam::set(out, Ok(response));
+    let Ok(body) = body else { return };
+    let Ok(stream) = body.write() else { return };
+    let mut piece = Ok(Some(first));
+    while let Ok(Some(bytes)) = piece {
+        // An error means that the client has gone.
+        if write(&stream, bytes.as_ref()).is_err() {
+            return;
+        }
+        piece = next();
+    }
+    drop(stream);
+    if piece.is_ok() {
+        let _ = OutgoingBody::finish(body, None);
+    }
+}
+
+fn begin(head: &response::Parts) -> Option<OutgoingResponse> {
+    let entries: Vec<_> = head
+        .headers
+        .iter()
+        .filter(|(name, _)| !is_hop_by_hop(name))
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_owned()))
+        .collect();
+    let response = OutgoingResponse::new(Fields::from_list(&entries).ok()?);
+    if head.status != StatusCode::OK {
+        response.set_status_code(head.status.as_u16()).ok()?;
+    }
+    Some(response)
+}
+
+/// Headers that belong to one connection and are the runtime's own business (RFC 9110 §7.6.1).
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    [
+        header::CONNECTION,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        header::TE,
+        header::TRAILER,
+    ]
+    .contains(name)
+        || name == "keep-alive"
+        || name == "proxy-connection"
+}
+
+fn write(stream: &OutputStream, bytes: &[u8]) -> Result<(), StreamError> {
+    if bytes.len() <= ONE_WRITE {
+        return stream.blocking_write_and_flush(bytes);
+    }
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let budget = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
+        if budget == 0 {
+            stream.subscribe().block();
+            continue;
+        }
+        let (now, later) = rest.split_at(budget.min(rest.len()));
+        stream.write(now)?;
+        rest = later;
+    }
+    stream.blocking_flush()
+}

@@ -1,0 +1,162 @@
+//! Names or ids: which of some things is meant. What is ambiguous is refused, with the candidates' ids.
+
+use sekisho_account::{
+    Operator,
+    operator::OpenVault,
+    protocol::{EnvironmentInfo, TokenInfo},
+};
+use sekisho_core::vault::{equal_exact, equal_folded};
+
+use super::failure::Failure;
+
+/// Something with an id and a name.
+pub(super) trait Named {
+    /// What it is called in errors.
+    const WHAT: &'static str;
+    /// Command that lists such things.
+    const LIST: &'static str;
+    fn id(&self) -> String;
+    fn name(&self) -> &str;
+}
+
+impl Named for OpenVault {
+    const WHAT: &'static str = "vault";
+    const LIST: &'static str = "sekisho vault list";
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+    fn name(&self) -> &str {
+        &self.attributes.name
+    }
+}
+
+impl Named for EnvironmentInfo {
+    const WHAT: &'static str = "Connect server";
+    const LIST: &'static str = "sekisho connect server list";
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for TokenInfo {
+    const WHAT: &'static str = "token";
+    const LIST: &'static str = "sekisho connect token list";
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// By id, then by name to the letter, then whatever the case.
+pub(super) fn one<T: Named>(things: Vec<T>, wanted: &str) -> Result<T, Failure> {
+    let tests: [&dyn Fn(&T) -> bool; 3] = [
+        &|thing| thing.id() == wanted,
+        &|thing| equal_exact(thing.name(), wanted),
+        &|thing| equal_folded(thing.name(), wanted),
+    ];
+    let Some(test) = tests.into_iter().find(|test| things.iter().any(test)) else {
+        return Err(Failure::new(
+            format!("there is no {} {}", T::WHAT, quoted(wanted)),
+            format!("`{}` shows what there is", T::LIST),
+        ));
+    };
+    let mut found: Vec<T> = things.into_iter().filter(test).collect();
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        _ => Err(ambiguous(T::WHAT, wanted, found.iter().map(Named::id))),
+    }
+}
+
+/// Several things of one name.
+pub(super) fn ambiguous(what: &str, wanted: &str, ids: impl Iterator<Item = String>) -> Failure {
+    let ids: Vec<String> = ids.collect();
+    Failure::new(
+        format!("{} {what}s are called {}", ids.len(), quoted(wanted)),
+        format!("give one's id: {}", ids.join(", ")),
+    )
+}
+
+/// A name that was typed, cut and without what a terminal would obey.
+pub(super) fn quoted(name: &str) -> String {
+    let short: String = super::output::plain(name).chars().take(64).collect();
+    format!("'{short}'")
+}
+
+/// A vault by name or id.
+pub(super) fn vault(operator: &Operator, wanted: &str) -> Result<OpenVault, Failure> {
+    one(operator.vaults()?, wanted)
+}
+
+/// The vault that is meant when none is named: the only one.
+pub(super) fn vault_or_only(
+    operator: &Operator,
+    wanted: Option<&str>,
+) -> Result<OpenVault, Failure> {
+    if let Some(wanted) = wanted {
+        return vault(operator, wanted);
+    }
+    let mut vaults = operator.vaults()?;
+    match vaults.len() {
+        1 => Ok(vaults.remove(0)),
+        0 => Err(Failure::new(
+            "there is no vault yet",
+            "make one with `sekisho vault create NAME`",
+        )),
+        _ => Err(Failure::usage(
+            "there are several vaults",
+            "say which one: --vault NAME",
+        )),
+    }
+}
+
+/// A Connect server by name or id.
+pub(super) fn server(operator: &Operator, wanted: &str) -> Result<EnvironmentInfo, Failure> {
+    one(operator.environments()?, wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Thing(&'static str, &'static str);
+
+    impl Named for Thing {
+        const WHAT: &'static str = "thing";
+        const LIST: &'static str = "list";
+        fn id(&self) -> String {
+            self.0.into()
+        }
+        fn name(&self) -> &str {
+            self.1
+        }
+    }
+
+    #[test]
+    fn ids_before_names_before_cases() {
+        let things = || {
+            vec![
+                Thing("1", "Mail"),
+                Thing("2", "mail"),
+                Thing("3", "1"),
+                Thing("4", "Web"),
+            ]
+        };
+        let id = |wanted| one(things(), wanted).map(|thing| thing.0).ok();
+        assert_eq!(id("1"), Some("1"));
+        assert_eq!(id("Mail"), Some("1"));
+        assert_eq!(id("WEB"), Some("4"));
+        assert_eq!(id("none"), None);
+        let Err(failure) = one(things(), "MAIL") else {
+            panic!("it is ambiguous");
+        };
+        assert!(
+            failure.to_string().ends_with("give one's id: 1, 2"),
+            "{failure}"
+        );
+    }
+}

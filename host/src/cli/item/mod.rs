@@ -1,0 +1,39 @@
+//! `sekisho item`.
+
+mod assignment;
+mod body;
+mod create;
+mod find;
+mod get;
+mod list;
+mod recipe;
+mod template;
+
+use clap::Subcommand;
+
+use super::{Session, failure::Done};
+
+#[derive(Subcommand)]
+pub(super) enum LowItem {
+    /// Make an item.
+    Create(create::LowCreate),
+    /// Show an item.
+    Get(get::LowGet),
+    /// List items.
+    #[command(visible_alias = "ls")]
+    List(list::LowList),
+    /// Skeletons to fill.
+    #[command(subcommand)]
+    Template(template::LowTemplate),
+}
+
+impl LowItem {
+    pub(super) fn run(self, session: &Session) -> Done {
+        match self {
+            Self::Create(low) => low.run(session),
+            Self::Get(low) => low.run(session),
+            Self::List(low) => low.run(session),
+            Self::Template(low) => low.run(session),
+        }
+    }
+}

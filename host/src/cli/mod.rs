@@ -1,0 +1,102 @@
+//! The command line: what is typed ([`LowArgs`]), what it decides to, and who does it.
+//!
+//! Every command is a `Low…` struct as clap reads it and a `run` that decides and does. Exit codes: 0 done, 1 refused
+//! or failed, 2 usage. No error repeats a value that was typed or read, for it may be a secret (invariant 7).
+
+mod attach;
+mod choose;
+mod completions;
+mod connect;
+mod credentials;
+mod duration;
+mod failure;
+mod health;
+mod import;
+mod item;
+mod log;
+mod output;
+mod session;
+mod typed;
+mod up;
+mod vault;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use self::{
+    attach::{attach, put_new},
+    failure::Failure,
+};
+use self::{
+    failure::Done,
+    session::{LowSession, Session},
+};
+
+/// A drop-in server for the 1Password Connect REST API.
+#[derive(Parser)]
+#[command(name = "sekisho", version, disable_help_subcommand = true)]
+#[command(after_help = "Examples:
+  sekisho up
+  sekisho item create --vault Demo --title Mail username=wendy --generate-password
+  sekisho connect token create ci --server default --vault Demo,r --expires-in 30d
+  sekisho import export.1pux")]
+struct LowArgs {
+    #[command(flatten)]
+    session: LowSession,
+    #[command(subcommand)]
+    command: LowCommand,
+}
+
+#[derive(Subcommand)]
+enum LowCommand {
+    /// Make what a first run needs, then serve.
+    Up(up::LowUp),
+    /// Vaults.
+    #[command(subcommand)]
+    Vault(vault::LowVault),
+    /// Items.
+    #[command(subcommand)]
+    Item(item::LowItem),
+    /// Connect servers, their tokens and their vaults.
+    #[command(subcommand)]
+    Connect(connect::LowConnect),
+    /// Take over a 1Password export.
+    Import(import::LowImport),
+    /// Credentials files of Connect servers.
+    #[command(subcommand)]
+    Credentials(credentials::LowCredentials),
+    /// Ask a running server whether it is alive.
+    Health(health::LowHealth),
+    /// Print a completion script for a shell.
+    Completions(completions::LowCompletions),
+}
+
+/// Everything from the arguments to the exit code.
+pub(crate) fn main() -> ExitCode {
+    let args = match LowArgs::try_parse() {
+        Ok(args) => args,
+        Err(error) => return typed::refuse(error),
+    };
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(args: LowArgs) -> Done {
+    let session = args.session.decide()?;
+    match args.command {
+        LowCommand::Up(low) => low.run(&session),
+        LowCommand::Vault(low) => low.run(&session),
+        LowCommand::Item(low) => low.run(&session),
+        LowCommand::Connect(low) => low.run(&session),
+        LowCommand::Import(low) => low.run(&session),
+        LowCommand::Credentials(low) => low.run(&session),
+        LowCommand::Health(low) => low.run(&session),
+        LowCommand::Completions(low) => low.run(&session),
+    }
+}

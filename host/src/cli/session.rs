@@ -1,0 +1,173 @@
+//! What every command shares, decided: where the data is, how results are printed.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use sekisho_account::{Account, Operator};
+use serde_json::Value;
+
+use super::{
+    failure::{Done, Failure},
+    output::{self, Format},
+};
+use crate::up::Place;
+
+#[derive(Args)]
+pub(super) struct LowSession {
+    /// How results are printed [env: SEKISHO_FORMAT, OP_FORMAT] [default: table]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Where the account is [env: SEKISHO_DATA_DIR] [default: $XDG_DATA_HOME/sekisho or ~/.local/share/sekisho]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// Decided.
+pub(super) struct Session {
+    pub(super) format: Format,
+    place: Option<Place>,
+}
+
+impl LowSession {
+    pub(super) fn decide(self) -> Result<Session, Failure> {
+        let format = match self.format {
+            Some(format) => format,
+            None => format_of(&|name| env::var(name).ok())?,
+        };
+        let place = self
+            .data_dir
+            .or_else(|| data_dir_of(&|name| env::var_os(name)));
+        Ok(Session {
+            format,
+            place: place.map(Place::new),
+        })
+    }
+}
+
+/// An empty variable counts as absent, as containers set them so.
+fn format_of(variable: &dyn Fn(&str) -> Option<String>) -> Result<Format, Failure> {
+    for name in ["SEKISHO_FORMAT", "OP_FORMAT"] {
+        if let Some(word) = variable(name).filter(|word| !word.is_empty()) {
+            return Format::parse(&word).ok_or_else(|| {
+                Failure::usage(
+                    format!("the variable {name} names no format"),
+                    "set it to `json` or `table`",
+                )
+            });
+        }
+    }
+    Ok(Format::Table)
+}
+
+fn data_dir_of(variable: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let variable = |name: &str| {
+        variable(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    variable("SEKISHO_DATA_DIR")
+        .or_else(|| Some(variable("XDG_DATA_HOME")?.join("sekisho")))
+        .or_else(|| Some(variable("HOME")?.join(".local/share/sekisho")))
+}
+
+impl Session {
+    /// Where the account is.
+    pub(super) fn place(&self) -> Result<&Place, Failure> {
+        self.place.as_ref().ok_or_else(|| {
+            Failure::usage(
+                "there is no home directory to keep data in",
+                "say where: --data-dir DIR, or SEKISHO_DATA_DIR",
+            )
+        })
+    }
+
+    /// The operator whose key file lies with the account.
+    pub(super) fn operator(&self) -> Result<Operator, Failure> {
+        let place = self.place()?;
+        let account = open_account(place)?;
+        Ok(Operator::read(&place.operator_key(), Box::new(account))?)
+    }
+
+    /// Prints a result: JSON, or what `table` prints.
+    pub(super) fn print(
+        &self,
+        value: impl FnOnce() -> Value,
+        table: impl FnOnce() -> Done,
+    ) -> Done {
+        match self.format {
+            Format::Json => output::json(&value()),
+            Format::Table => table(),
+        }
+    }
+}
+
+fn open_account(place: &Place) -> Result<Account, Failure> {
+    let path = place.account();
+    if !path.exists() {
+        return Err(no_account(place.dir()));
+    }
+    Ok(Account::open(&path)?)
+}
+
+fn no_account(dir: &Path) -> Failure {
+    Failure::new(
+        format!("there is no account in {}", dir.display()),
+        "make one with `sekisho up`, or say where it is: --data-dir DIR",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_from_the_environment() {
+        let of = |pairs: &'static [(&str, &str)]| {
+            format_of(&|name| {
+                let found = pairs.iter().find(|(key, _)| *key == name);
+                found.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(of(&[]).ok(), Some(Format::Table));
+        assert_eq!(
+            of(&[("OP_FORMAT", "human-readable")]).ok(),
+            Some(Format::Table)
+        );
+        assert_eq!(
+            of(&[("SEKISHO_FORMAT", "table"), ("OP_FORMAT", "json")]).ok(),
+            Some(Format::Table)
+        );
+        assert_eq!(
+            of(&[("SEKISHO_FORMAT", ""), ("OP_FORMAT", "json")]).ok(),
+            Some(Format::Json)
+        );
+        assert!(of(&[("SEKISHO_FORMAT", "xml")]).is_err());
+    }
+
+    #[test]
+    fn data_directories_from_the_environment() {
+        let of = |pairs: &'static [(&str, &str)]| {
+            data_dir_of(&|name| {
+                let found = pairs.iter().find(|(key, _)| *key == name);
+                found.map(|(_, value)| OsString::from(value))
+            })
+        };
+        assert_eq!(
+            of(&[("HOME", "/h")]),
+            Some("/h/.local/share/sekisho".into())
+        );
+        assert_eq!(
+            of(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")]),
+            Some("/x/sekisho".into())
+        );
+        assert_eq!(
+            of(&[("HOME", "/h"), ("SEKISHO_DATA_DIR", "/d")]),
+            Some("/d".into())
+        );
+        assert_eq!(of(&[]), None);
+    }
+}

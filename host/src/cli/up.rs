@@ -1,0 +1,156 @@
+//! `sekisho up`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use clap::Args;
+use sekisho_host::engine::EngineKind;
+use serde_json::json;
+
+use super::{
+    Session,
+    duration::{Seconds, parse_listen},
+    failure::{Done, Failure},
+    log, output,
+};
+use crate::up::{self, FirstRun, Lock, Place, Prepared, Serving};
+
+/// The manual's own line.
+const CURL: &str = "curl -H \"Accept: application/json\" -H \"Authorization: Bearer $OP_CONNECT_TOKEN\" $OP_CONNECT_HOST/v1/vaults";
+
+#[derive(Args)]
+#[command(
+    after_help = "The first run makes an account, a Connect server, a vault \"Demo\" with samples, and a token for it.
+
+Examples:\n  sekisho up\n  sekisho up --listen 127.0.0.1:9090 --data-dir ./data --no-demo"
+)]
+pub(super) struct LowUp {
+    /// Where to serve; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// What answers requests: each in a sandbox, or all in this process.
+    #[arg(long, value_parser = ["component", "native"], default_value = "component")]
+    engine: String,
+    /// On a first run, make no samples and no token.
+    #[arg(long)]
+    no_demo: bool,
+    /// How long to serve without contact to the account.
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = clap::builder::ValueParser::from(str::parse::<Seconds>))]
+    max_stale: Seconds,
+    /// What is logged: error, warn, info, debug, trace [env: OP_LOG_LEVEL] [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+impl LowUp {
+    pub(super) fn run(self, session: &Session) -> Done {
+        let listen = parse_listen(&self.listen)?;
+        let engine: EngineKind = self
+            .engine
+            .parse()
+            .map_err(|error: String| Failure::usage(error, "see --engine"))?;
+        log::start(self.log_level.as_deref())?;
+        let place = session.place()?;
+        let lock = Lock::take(place)?;
+        let prepared = up::prepare(
+            place,
+            FirstRun {
+                demo: !self.no_demo,
+            },
+            &lock,
+        )?;
+        let serving = Serving {
+            listen,
+            engine,
+            max_stale: self.max_stale.0,
+            replica: place.replica(),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|error| {
+            Failure::new(
+                format!("no threads can be started: {}", error.kind()),
+                "check the limits of this user",
+            )
+        })?;
+        runtime.block_on(until_stopped(session, place, &prepared, serving))
+    }
+}
+
+async fn until_stopped(
+    session: &Session,
+    place: &Place,
+    prepared: &Prepared,
+    serving: Serving,
+) -> Done {
+    let mut stop = Stop::listen()?;
+    let host = up::serve(prepared, serving).await?;
+    print(session, place, prepared, host.addr())?;
+    stop.wait().await;
+    host.shutdown().await;
+    Ok(())
+}
+
+fn print(session: &Session, place: &Place, prepared: &Prepared, addr: SocketAddr) -> Done {
+    let host = format!("http://{}", reachable(addr));
+    let json = || {
+        json!({
+            "host": host,
+            "token_file": prepared.token.as_ref().map(|_| place.token()),
+            "credentials_file": place.credentials(),
+            "data_dir": place.dir(),
+            "server": { "id": prepared.credentials.environment(), "name": prepared.credentials.name() },
+            "first_run": prepared.is_first,
+        })
+    };
+    session.print(json, || {
+        output::line(&format!("export OP_CONNECT_HOST={host}"))?;
+        match &prepared.token {
+            // EXPOSE: to be pasted; it lies in a file beside.
+            Some(token) => output::line(&format!("export OP_CONNECT_TOKEN={}", token.expose()))?,
+            None => output::line("export OP_CONNECT_TOKEN=$(sekisho connect token create NAME --server default --vault VAULT)")?,
+        }
+        output::line(CURL)
+    })
+}
+
+/// The address by which a client on this machine gets there.
+const fn reachable(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, addr.port())
+}
+
+/// Ctrl-C, and what a service manager sends.
+struct Stop {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| {
+            signal(kind).map_err(|error| {
+                Failure::new(
+                    format!("signals cannot be received: {}", error.kind()),
+                    "report this as a bug",
+                )
+            })
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A request's view of the host: one consistent set of records, and what it may write, note and ask.
+//!
+//! Both engines stand on it: the native one as core's [`Records`], the component one through the WIT imports. A view
+//! stays what it was at the request's start, except that it moves on to the set in which the request's own write is.
+
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+};
+
+use sekisho_core::{
+    cache::Snapshot,
+    id::{FileId, ItemId, TokenId, VaultId},
+    records::{
+        DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
+        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
+    },
+    rest::{Usage, UsageEvent},
+};
+
+use crate::{
+    clock::Clock,
+    live::Live,
+    random::Random,
+    sync::{Chunks, UsageQueue, Writer},
+};
+
+/// What does not change from request to request.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Seconds during which a head may be served after it was issued.
+    pub max_stale: u64,
+    /// Largest file content inlined in an answer, in bytes.
+    pub max_inline: u64,
+}
+
+/// What all requests stand on.
+pub struct Backing {
+    /// The records served.
+    pub live: Arc<Live>,
+    /// What the configuration says.
+    pub settings: Settings,
+    /// Carries writes to the account.
+    pub writer: Writer,
+    /// Finds pieces of files.
+    pub chunks: Arc<Chunks>,
+    /// Takes notes of accesses.
+    pub usage: UsageQueue,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub random: Arc<dyn Random>,
+    /// Where blocking code waits for asynchronous code.
+    pub runtime: tokio::runtime::Handle,
+}
+
+/// One request's view.
+pub(crate) struct Link {
+    backing: Arc<Backing>,
+    view: RefCell<Arc<Snapshot>>,
+    /// Set by each piece of a file that went through: such a request may take long without being stuck.
+    moved_on: Cell<bool>,
+}
+
+impl Link {
+    pub(crate) fn new(backing: Arc<Backing>) -> Self {
+        let view = RefCell::new(backing.live.snapshot());
+        Self {
+            backing,
+            view,
+            moved_on: Cell::new(false),
+        }
+    }
+
+    pub(crate) fn backing(&self) -> &Arc<Backing> {
+        &self.backing
+    }
+
+    /// Whether a piece of a file went through since this was last asked.
+    pub(crate) fn has_moved_on(&self) -> bool {
+        self.moved_on.take()
+    }
+
+    /// One item, shared: whoever needs bytes copies them only once.
+    pub(crate) fn shared_item(
+        &self,
+        vault: &VaultId,
+        item: &ItemId,
+    ) -> Result<Arc<ItemRecord>, Fault> {
+        self.view.borrow().item(vault, item).cloned()
+    }
+
+    pub(crate) fn shared_token(&self, id: &TokenId) -> Result<Arc<TokenRecord>, Fault> {
+        self.view.borrow().token(id).cloned()
+    }
+
+    pub(crate) fn shared_vault(&self, id: &VaultId) -> Result<Arc<VaultRecord>, Fault> {
+        self.view.borrow().vault(id).cloned()
+    }
+
+    /// [`Records::put`] for those who can wait without blocking.
+    pub(crate) async fn put_async(&mut self, request: PutRequest) -> Result<(), Fault> {
+        let next = self.backing.writer.put(request).await?;
+        *self.view.get_mut() = next;
+        Ok(())
+    }
+
+    /// [`Records::put_chunk`] for those who can wait without blocking.
+    pub(crate) async fn put_chunk_async(&mut self, request: PutChunkRequest) -> Result<(), Fault> {
+        self.moved_on.set(true);
+        self.backing.writer.put_chunk(request).await
+    }
+
+    /// [`Records::delete`] for those who can wait without blocking.
+    pub(crate) async fn delete_async(&mut self, request: DeleteRequest) -> Result<(), Fault> {
+        let next = self.backing.writer.delete(request).await?;
+        *self.view.get_mut() = next;
+        Ok(())
+    }
+}
+
+impl Records for Link {
+    fn head(&self) -> Result<Head, Fault> {
+        let view = self.view.borrow();
+        let head = view.head().ok_or(Fault::NotSynchronised)?;
+        Ok(Head {
+            environment: head.environment,
+            account: head.account,
+            version: head.version,
+            issued_at: head.issued_at,
+            max_stale: self.backing.settings.max_stale,
+            max_inline: self.backing.settings.max_inline,
+        })
+    }
+
+    fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
+        Ok(self.backing.live.signing_keys().to_vec())
+    }
+
+    fn token(&self, id: &TokenId) -> Result<TokenRecord, Fault> {
+        self.shared_token(id).map(|token| (*token).clone())
+    }
+
+    fn vault(&self, id: &VaultId) -> Result<VaultRecord, Fault> {
+        self.shared_vault(id).map(|vault| (*vault).clone())
+    }
+
+    fn list(
+        &self,
+        vault: &VaultId,
+        after: Option<&ItemId>,
+        limit: u32,
+    ) -> Result<Vec<PartRecord>, Fault> {
+        self.view.borrow().list(vault, after, limit)
+    }
+
+    fn find(&self, vault: &VaultId, mark: &TitleMark) -> Result<Vec<PartRecord>, Fault> {
+        self.view.borrow().find(vault, mark)
+    }
+
+    fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
+        let item = self.shared_item(vault, item)?;
+        Ok(PartRecord {
+            id: item.id,
+            version: item.version,
+            archived: item.archived,
+            sealed: item.details.clone(),
+        })
+    }
+
+    fn item(&self, vault: &VaultId, item: &ItemId) -> Result<ItemRecord, Fault> {
+        self.shared_item(vault, item).map(|item| (*item).clone())
+    }
+
+    fn chunk(
+        &self,
+        vault: &VaultId,
+        item: &ItemId,
+        file: &FileId,
+        index: u32,
+    ) -> Result<Vec<u8>, Fault> {
+        self.moved_on.set(true);
+        step_aside(|| self.backing.chunks.load(vault, item, file, index))
+    }
+
+    fn put(&self, request: PutRequest) -> Result<(), Fault> {
+        let next = self
+            .backing
+            .runtime
+            .block_on(self.backing.writer.put(request))?;
+        *self.view.borrow_mut() = next;
+        Ok(())
+    }
+
+    fn put_chunk(&self, request: PutChunkRequest) -> Result<(), Fault> {
+        self.backing
+            .runtime
+            .block_on(self.backing.writer.put_chunk(request))
+    }
+
+    fn delete(&self, request: DeleteRequest) -> Result<(), Fault> {
+        let next = self
+            .backing
+            .runtime
+            .block_on(self.backing.writer.delete(request))?;
+        *self.view.borrow_mut() = next;
+        Ok(())
+    }
+}
+
+impl Usage for Link {
+    fn note(&self, event: UsageEvent) {
+        self.backing.usage.note(event);
+    }
+}
+
+/// Blocks without holding up the other requests of this thread.
+fn step_aside<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    let many_threads = Handle::try_current()
+        .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if many_threads {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
+    }
+}

@@ -1,0 +1,214 @@
+//! Everything put together: [`Host::start`].
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use sekisho_core::{records::SigningKeyRecord, sync::Trust};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::{
+    clock::Clock,
+    engine::{
+        Backing, ComponentEngine, Engine, EngineError, EngineKind, NativeEngine, Sandbox, Settings,
+    },
+    health::Health,
+    live::Live,
+    random::{Random, SystemRandom},
+    serve::{Limits, ServeConfig, Server},
+    store::{ChunkStore, Replica, StoreError},
+    sync::{Chunks, Pace, SyncCore, Ticker, Upstream, UsageQueue, UsageReporter, Writer},
+};
+
+/// Bytes of file contents kept on disk.
+const CHUNK_BUDGET: u64 = 512 * 1024 * 1024;
+/// How long a write stands in line for its vault.
+const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a host is made of.
+pub struct HostConfig {
+    /// Where to serve; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What answers.
+    pub engine: EngineKind,
+    /// The component; `None` = the one built in.
+    pub component: Option<Vec<u8>>,
+    /// What a guest may use.
+    pub sandbox: Sandbox,
+    /// Where the replica lies; `None` = nowhere, everything is fetched at each start.
+    pub data_dir: Option<PathBuf>,
+    /// Where the data comes from.
+    pub upstream: Arc<dyn Upstream>,
+    /// Whom to believe.
+    pub trust: Trust,
+    /// What tokens are verified with, from the credentials file.
+    pub signing_keys: Vec<SigningKeyRecord>,
+    /// Seconds during which a head may be served after it was issued.
+    pub max_stale: u64,
+    /// Largest file content inlined in an answer, in bytes.
+    pub max_inline: u64,
+    /// The waits of the sync core.
+    pub pace: Pace,
+    /// What a client may cost.
+    pub limits: Limits,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub random: Arc<dyn Random>,
+}
+
+/// Why a host does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be had.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// The replica cannot be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The component cannot be run.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The system gives no threads.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+}
+
+/// Starts hosts.
+pub struct Host;
+
+impl Host {
+    /// Loads what is held, begins to synchronise, and serves. It must be called on a tokio runtime.
+    pub async fn start(config: HostConfig) -> Result<RunningHost, StartError> {
+        let health = Arc::new(Health::default());
+        let core = load(&config, &health)?;
+        let live = Arc::clone(core.live());
+        let upstream = Arc::clone(&config.upstream);
+        let ticker = Ticker::start(core, upstream, config.pace, Arc::new(SystemRandom))
+            .map_err(StartError::Thread)?;
+        let usage = UsageQueue::default();
+        let upstream = Arc::clone(&config.upstream);
+        let reporter = UsageReporter::start(usage.clone(), upstream, Arc::new(SystemRandom))
+            .map_err(StartError::Thread)?;
+        let backing = Arc::new(backing(&config, live, usage, &ticker));
+        let engine = Arc::new(engine(&config, Arc::clone(&backing))?);
+        let server = Server::bind(ServeConfig {
+            listen: config.listen,
+            limits: config.limits,
+            engine,
+        });
+        let refused = |error| StartError::Listen(config.listen, error);
+        let server = server.await.map_err(refused)?;
+        let addr = server.local_addr().map_err(refused)?;
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(server.run(async {
+            // Dropped without a word means the same.
+            let _ = stopped.await;
+        }));
+        tracing::info!(%addr, engine = %config.engine, "serving");
+        Ok(RunningHost {
+            addr,
+            health,
+            live: Arc::clone(&backing.live),
+            stop: Some(stop),
+            serving: Some(serving),
+            threads: Threads { ticker, reporter },
+        })
+    }
+}
+
+fn load(config: &HostConfig, health: &Arc<Health>) -> Result<SyncCore, StartError> {
+    let directory = config.data_dir.as_deref();
+    let replica = directory.map(Replica::open).transpose()?;
+    Ok(SyncCore::load(
+        Arc::clone(&config.upstream),
+        config.trust,
+        replica,
+        Arc::clone(health),
+        Arc::clone(&config.clock),
+        config.signing_keys.clone(),
+    )?)
+}
+
+fn backing(config: &HostConfig, live: Arc<Live>, usage: UsageQueue, ticker: &Ticker) -> Backing {
+    let store = config.data_dir.as_deref().and_then(|directory| {
+        ChunkStore::open(directory, CHUNK_BUDGET)
+            .inspect_err(|error| tracing::warn!(%error, "contents of files are not kept"))
+            .ok()
+    });
+    Backing {
+        live,
+        settings: Settings {
+            max_stale: config.max_stale,
+            max_inline: config.max_inline,
+        },
+        writer: Writer::new(Arc::clone(&config.upstream), ticker.ticks(), WRITE_PATIENCE),
+        chunks: Arc::new(Chunks::new(store, Arc::clone(&config.upstream))),
+        usage,
+        clock: Arc::clone(&config.clock),
+        random: Arc::clone(&config.random),
+        runtime: tokio::runtime::Handle::current(),
+    }
+}
+
+fn engine(config: &HostConfig, backing: Arc<Backing>) -> Result<Engine, EngineError> {
+    if config.engine == EngineKind::Native {
+        return Ok(Engine::Native(NativeEngine::new(backing)));
+    }
+    let wasm = config
+        .component
+        .as_deref()
+        .unwrap_or(sekisho_edge_artifact::WASM);
+    let directory = config.data_dir.as_deref();
+    ComponentEngine::new(wasm, config.sandbox.clone(), directory, backing).map(Engine::Component)
+}
+
+/// A host at work.
+pub struct RunningHost {
+    addr: SocketAddr,
+    health: Arc<Health>,
+    live: Arc<Live>,
+    stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<()>>,
+    threads: Threads,
+}
+
+impl RunningHost {
+    /// Where it serves.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// How its synchronisation is.
+    pub const fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// What it serves.
+    pub const fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// Ends requests under way, sends the usage noted, and stops.
+    pub async fn shutdown(mut self) {
+        drop(self.stop.take());
+        if let Some(serving) = self.serving.take() {
+            let _ = serving.await;
+        }
+        let threads = self.threads;
+        // They may be in the middle of a call to the account.
+        let _ = tokio::task::spawn_blocking(move || drop(threads)).await;
+    }
+}
+
+/// Stops them when it goes.
+struct Threads {
+    ticker: Ticker,
+    reporter: UsageReporter,
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.ticker.stop();
+        self.reporter.stop();
+    }
+}

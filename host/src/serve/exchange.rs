@@ -1,0 +1,135 @@
+//! One request: taken in within limits, answered by the engine, noted in the log.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use sekisho_core::rest::{self, Refusal};
+
+use super::{Limits, guarded::Serving, patient::Patient};
+use crate::{
+    engine::{AnswerBody, BodyError, Engine, RequestBody},
+    refusal,
+};
+
+/// What every exchange needs.
+pub(super) struct Exchanges {
+    pub(super) engine: Arc<Engine>,
+    pub(super) limits: Arc<Limits>,
+}
+
+impl Exchanges {
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        serving: Serving,
+    ) -> Response<SentBody> {
+        let began = Instant::now();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let id = request.headers().get(rest::REQUEST_ID_HEADER).cloned();
+        let response = match self.take_in(request).await {
+            Ok(request) => self.ask(request).await,
+            Err(refusal) => self.refuse(&refusal, id),
+        };
+        note(&method, &uri, response.status(), began);
+        response.map(|body| SentBody {
+            body,
+            _serving: serving,
+        })
+    }
+
+    async fn take_in(&self, request: Request<Incoming>) -> Result<Request<RequestBody>, Refusal> {
+        if rest::is_upload(&request) {
+            let stall = self.limits.stall_time;
+            return Ok(
+                request.map(|body| RequestBody::Pieces(Patient::new(body, stall).boxed_unsync()))
+            );
+        }
+        let (head, body) = request.into_parts();
+        if body.is_end_stream() {
+            return Ok(Request::from_parts(head, Vec::new().into()));
+        }
+        // Said before it is sent: no need to wait for it.
+        if body.size_hint().lower() > rest::MAX_BODY as u64 {
+            return Err(refusal::large_body());
+        }
+        let body = Limited::new(body, rest::MAX_BODY).collect();
+        let body = tokio::time::timeout(self.limits.body_time, body)
+            .await
+            .map_err(|_| refusal::slow_body())?
+            .map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    refusal::large_body()
+                } else {
+                    refusal::broken_body()
+                }
+            })?;
+        Ok(Request::from_parts(
+            head,
+            RequestBody::Whole(body.to_bytes().into()),
+        ))
+    }
+
+    async fn ask(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
+        // Whoever only asks how we are must not wait for us to be well.
+        if request.uri().path().starts_with("/v1/") {
+            let live = &self.engine.backing().live;
+            live.first_sync(self.limits.sync_time).await;
+        }
+        self.engine.answer(request).await
+    }
+
+    fn refuse(&self, refusal: &Refusal, id: Option<HeaderValue>) -> Response<AnswerBody> {
+        let mut response = refusal::refuse_named(refusal, id, &*self.engine.backing().random);
+        // What is left of the request is not read.
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+}
+
+/// The log's line: no query, which can hold titles, and nothing of header or body (invariant 7).
+fn note(method: &Method, uri: &Uri, status: StatusCode, began: Instant) {
+    let micros = began.elapsed().as_micros() as u64;
+    let (path, status) = (uri.path(), status.as_u16());
+    if matches!(path, "/heartbeat" | "/health") {
+        tracing::debug!(target: "sekisho::request", %method, path, status, micros);
+    } else {
+        tracing::info!(target: "sekisho::request", %method, path, status, micros);
+    }
+}
+
+/// The answer's body; while it lives, its connection is busy.
+pub(super) struct SentBody {
+    body: AnswerBody,
+    _serving: Serving,
+}
+
+impl Body for SentBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

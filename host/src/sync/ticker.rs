@@ -1,0 +1,176 @@
+//! When to tick: on a push, on a client's write, or after a while.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use sekisho_core::{cache::Snapshot, records::Fault};
+use tokio::sync::oneshot;
+
+use super::{Pace, SyncCore, Upstream};
+use crate::random::Random;
+
+/// Commands that wait at most; a client's write beyond that is refused.
+const MOST_WAITING: usize = 1024;
+/// How long one wait for a push lasts, and so how long an end may take.
+const PUSH_WAIT: Duration = Duration::from_secs(1);
+/// A wait that comes back empty in less time is no wait.
+const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+
+type Reply = oneshot::Sender<Result<Arc<Snapshot>, Fault>>;
+
+enum Command {
+    /// The account says that something changed.
+    Push,
+    /// A client's write wants to be seen.
+    Show(Reply),
+    Stop,
+}
+
+/// Asks the sync core for a tick.
+#[derive(Clone)]
+pub(crate) struct Ticks(SyncSender<Command>);
+
+impl Ticks {
+    /// A tick that begins after this call; what it made of the served set.
+    pub(crate) async fn next(&self) -> Result<Arc<Snapshot>, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.0
+            .try_send(Command::Show(reply))
+            .map_err(|_| Fault::Unavailable)?;
+        answer.await.map_err(|_| Fault::Unavailable)?
+    }
+}
+
+/// The threads of the sync core.
+pub(crate) struct Ticker {
+    commands: SyncSender<Command>,
+    stopping: Arc<AtomicBool>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Ticker {
+    pub(crate) fn start(
+        core: SyncCore,
+        upstream: Arc<dyn Upstream>,
+        pace: Pace,
+        random: Arc<dyn Random>,
+    ) -> io::Result<Self> {
+        let (commands, inbox) = sync_channel(MOST_WAITING);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let beat = Beat {
+            core,
+            inbox,
+            pace,
+            random,
+            failures: 0,
+        };
+        let (pushes, stop) = (commands.clone(), Arc::clone(&stopping));
+        let threads = vec![
+            spawn("sekisho-sync", move || beat.run())?,
+            spawn("sekisho-push", move || listen(&*upstream, &pushes, &stop))?,
+        ];
+        Ok(Self {
+            commands,
+            stopping,
+            threads,
+        })
+    }
+
+    pub(crate) fn ticks(&self) -> Ticks {
+        Ticks(self.commands.clone())
+    }
+
+    /// Ends after the tick that runs.
+    pub(crate) fn stop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        // Blocks while the queue is full, which the sync core is just emptying.
+        let _ = self.commands.send(Command::Stop);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+/// Turns pushes into commands.
+fn listen(upstream: &dyn Upstream, commands: &SyncSender<Command>, stopping: &AtomicBool) {
+    while !stopping.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        if upstream.wait(PUSH_WAIT) {
+            match commands.try_send(Command::Push) {
+                // A full queue ticks anyway.
+                Ok(()) | Err(TrySendError::Full(_)) => {}
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+        if began.elapsed() < SHORTEST_WAIT {
+            thread::sleep(SHORTEST_WAIT);
+        }
+    }
+}
+
+struct Beat {
+    core: SyncCore,
+    inbox: Receiver<Command>,
+    pace: Pace,
+    random: Arc<dyn Random>,
+    failures: u32,
+}
+
+impl Beat {
+    fn run(mut self) {
+        let mut due = Instant::now();
+        while let Some(replies) = self.await_reason(due) {
+            let result = self.core.tick();
+            self.failures = match result {
+                Ok(_) => 0,
+                Err(_) => self.failures.saturating_add(1),
+            };
+            due = Instant::now() + self.pace.after(self.failures, &*self.random);
+            let result = result.map_err(|_| Fault::Unavailable);
+            for reply in replies {
+                // Who asked may have gone.
+                let _ = reply.send(result.clone());
+            }
+        }
+    }
+
+    /// Waits for a reason to tick and gathers all there are; `None` = stop.
+    fn await_reason(&self, due: Instant) -> Option<Vec<Reply>> {
+        let mut replies = Vec::new();
+        loop {
+            match self
+                .inbox
+                .recv_timeout(due.saturating_duration_since(Instant::now()))
+            {
+                Ok(Command::Show(reply)) => {
+                    replies.push(reply);
+                    break;
+                }
+                // While the account fails, a push does not make it better: the pace counts.
+                Ok(Command::Push) if self.failures > 0 => {}
+                Ok(Command::Push) | Err(RecvTimeoutError::Timeout) => break,
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        loop {
+            match self.inbox.try_recv() {
+                Ok(Command::Show(reply)) => replies.push(reply),
+                Ok(Command::Push) => {}
+                Ok(Command::Stop) => return None,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Some(replies),
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Where the data comes from, as the sync core sees it.
+
+use std::time::Duration;
+
+use sekisho_core::{
+    id::{FileId, ItemId, VaultId},
+    records::{DeleteRequest, Fault, PutChunkRequest, PutRequest},
+    rest::UsageEvent,
+    sync::FeedPage,
+};
+
+/// The record of truth, or something that speaks for it. All methods block; none is called on a thread that serves.
+pub trait Upstream: Send + Sync {
+    /// Everything that changed after a cursor; the empty cursor is the beginning.
+    fn changes(&self, cursor: &str) -> Result<FeedPage, UpstreamError>;
+    /// Writes an item; it is durable when this returns.
+    fn put(&self, request: &PutRequest) -> Result<(), UpstreamError>;
+    /// Stores a sealed chunk of a file that a later write adds.
+    fn put_chunk(&self, request: &PutChunkRequest) -> Result<(), UpstreamError>;
+    /// Deletes an item, likewise.
+    fn delete(&self, request: &DeleteRequest) -> Result<(), UpstreamError>;
+    /// A sealed chunk of a file's content.
+    fn chunk(
+        &self,
+        vault: &VaultId,
+        item: &ItemId,
+        file: &FileId,
+        index: u32,
+    ) -> Result<Vec<u8>, UpstreamError>;
+    /// Takes a batch of usage events. A batch that comes twice, by its id, counts once.
+    fn report_usage(&self, batch: &UsageBatch) -> Result<(), UpstreamError>;
+    /// Waits until something may have changed (`true`) or the time is up. It may wake for nothing.
+    fn wait(&self, timeout: Duration) -> bool;
+}
+
+/// Usage events that travel together.
+#[derive(Debug, Clone)]
+pub struct UsageBatch {
+    /// Random; the same when the batch is sent again.
+    pub id: [u8; 16],
+    /// The events, oldest first.
+    pub events: Vec<UsageEvent>,
+}
+
+/// Why the account did not do as asked, by fault.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpstreamError {
+    /// It understood and says no.
+    #[error("the account refuses: {0}")]
+    Refused(Fault),
+    /// It does not know this server any more.
+    #[error("the account does not accept this server's credentials")]
+    Unauthorised,
+    /// It cannot be reached, or is broken itself.
+    #[error("the account cannot be reached: {0}")]
+    Unreachable(String),
+    /// It says what it must not.
+    #[error("the account's answer makes no sense: {0}")]
+    Garbled(String),
+}
+
+impl UpstreamError {
+    /// What a client's request makes of it.
+    pub(crate) const fn fault(&self) -> Fault {
+        match self {
+            Self::Refused(fault) => *fault,
+            _ => Fault::Unavailable,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! `sekisho up`, the part that is not typed: where things lie, what a first run makes, how they are served.
+
+mod embedded;
+mod first_run;
+mod lock;
+mod place;
+mod private;
+mod samples;
+mod serve;
+mod ssh_key;
+
+pub(crate) use self::{
+    first_run::{FirstRun, Prepared, prepare},
+    lock::Lock,
+    place::Place,
+    serve::{Serving, serve},
+};

@@ -1,0 +1,310 @@
+//! What is served equals what the account says; what is on disk is one state or the next, never between.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use common::{Client, MemoryAccount, config, start};
+use sekisho_core::{cache::Snapshot, sync::Incoming};
+use sekisho_host::{
+    Host,
+    engine::EngineKind,
+    store::{Replica, StoreError},
+    sync::Upstream,
+};
+
+fn snapshot_of(account: &MemoryAccount) -> (Snapshot, sekisho_core::sync::Plan) {
+    let pages = vec![account.changes("").unwrap()];
+    let plan = Incoming::parse(pages, &account.trust())
+        .unwrap()
+        .plan(&Snapshot::default())
+        .unwrap();
+    (Snapshot::default().apply(&plan), plan)
+}
+
+fn loaded(directory: &Path) -> Option<Snapshot> {
+    let plan = Replica::open(directory).unwrap().load().unwrap()?;
+    Some(Snapshot::default().apply(&plan))
+}
+
+fn same(a: &Snapshot, b: &Snapshot, account: &MemoryAccount) -> bool {
+    a.head() == b.head()
+        && a.vaults().eq(b.vaults())
+        && a.tokens().eq(b.tokens())
+        && a.items(&account.vault).eq(b.items(&account.vault))
+}
+
+fn eventually(what: &str, mut check: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !check() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_replica_gives_back_what_it_took_once_or_twice() {
+    let account = MemoryAccount::new(20);
+    account.add_file(100_000);
+    let (snapshot, plan) = snapshot_of(&account);
+    let directory = tempfile::tempdir().unwrap();
+    let mut replica = Replica::open(directory.path()).unwrap();
+    assert!(replica.load().unwrap().is_none());
+    for _ in 0..2 {
+        replica.apply(&plan).unwrap();
+        assert!(same(
+            &loaded(directory.path()).unwrap(),
+            &snapshot,
+            &account
+        ));
+    }
+}
+
+#[test]
+fn a_crash_between_plans_leaves_the_last_whole_one() {
+    let account = MemoryAccount::new(5);
+    let (before, plan) = snapshot_of(&account);
+    let directory = tempfile::tempdir().unwrap();
+    let mut replica = Replica::open(directory.path()).unwrap();
+    replica.apply(&plan).unwrap();
+    // A crash: the files as they are while a transaction is open.
+    let copy = tempfile::tempdir().unwrap();
+    let half = rusqlite::Connection::open(directory.path().join("replica.sqlite")).unwrap();
+    half.execute_batch("BEGIN; DELETE FROM item; UPDATE state SET cursor = 'later';")
+        .unwrap();
+    for entry in fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    assert!(same(&loaded(copy.path()).unwrap(), &before, &account));
+}
+
+#[test]
+fn a_damaged_file_is_moved_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("replica.sqlite");
+    for n in 1..=2 {
+        fs::write(
+            &file,
+            b"this is no database, whatever its name says".repeat(100),
+        )
+        .unwrap();
+        assert!(
+            Replica::open(directory.path())
+                .unwrap()
+                .load()
+                .unwrap()
+                .is_none()
+        );
+        assert!(
+            directory
+                .path()
+                .join(format!("replica.sqlite.damaged-{n}"))
+                .exists()
+        );
+    }
+}
+
+#[test]
+fn a_row_that_makes_no_sense_is_damage() {
+    let account = MemoryAccount::new(2);
+    let (_, plan) = snapshot_of(&account);
+    for spoil in [
+        "UPDATE item SET id = 'no id' WHERE rowid = 1",
+        "UPDATE item SET exact = x'00'",
+        "UPDATE token SET record = '{}'",
+        "UPDATE vault SET kind = 'CASTLE'",
+        "UPDATE state SET head = ''",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        Replica::open(directory.path())
+            .unwrap()
+            .apply(&plan)
+            .unwrap();
+        let file = directory.path().join("replica.sqlite");
+        rusqlite::Connection::open(&file)
+            .unwrap()
+            .execute_batch(spoil)
+            .unwrap();
+        let loaded = Replica::open(directory.path()).unwrap().load();
+        assert!(matches!(loaded, Err(StoreError::Damaged(_))), "{spoil}");
+    }
+}
+
+#[test]
+fn files_are_readable_by_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let account = MemoryAccount::new(1);
+    let directory = tempfile::tempdir().unwrap();
+    let mut replica = Replica::open(directory.path()).unwrap();
+    replica.apply(&snapshot_of(&account).1).unwrap();
+    for entry in fs::read_dir(directory.path()).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+    }
+}
+
+#[test]
+fn ten_thousand_items_load_quickly() {
+    let account = MemoryAccount::new(10_000);
+    let (_, plan) = snapshot_of(&account);
+    let directory = tempfile::tempdir().unwrap();
+    let mut replica = Replica::open(directory.path()).unwrap();
+    let began = Instant::now();
+    replica.apply(&plan).unwrap();
+    let applied = began.elapsed();
+    let began = Instant::now();
+    let snapshot = loaded(directory.path()).unwrap();
+    let loading = began.elapsed();
+    // Shown when the test fails or is run with `--nocapture`.
+    eprintln!("10,000 items: written in {applied:?}, loaded in {loading:?}");
+    assert_eq!(snapshot.item_count(), 10_000);
+    assert!(loading < Duration::from_secs(2), "even unoptimised");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_without_the_account_serves_what_was_held() {
+    let account = Arc::new(MemoryAccount::new(3));
+    let directory = tempfile::tempdir().unwrap();
+    start(config(&account, EngineKind::Native, Some(directory.path())))
+        .await
+        .shutdown()
+        .await;
+    account.offline.store(true, Ordering::Relaxed);
+    for spoil in [false, true] {
+        if spoil {
+            // A replica whose token list is not the head's is not believed.
+            let file = directory.path().join("replica.sqlite");
+            rusqlite::Connection::open(&file)
+                .unwrap()
+                .execute_batch("DELETE FROM token")
+                .unwrap();
+        }
+        let mut config = config(&account, EngineKind::Native, Some(directory.path()));
+        config.limits.sync_time = Duration::from_millis(50);
+        let host = Host::start(config).await.unwrap();
+        let (addr, asked) = (host.addr(), Arc::clone(&account));
+        let answer = tokio::task::spawn_blocking(move || {
+            Client::connect(addr).get("/v1/vaults", &asked.token)
+        });
+        assert_eq!(answer.await.unwrap().status, if spoil { 503 } else { 200 });
+        eventually("failure is told", || {
+            host.health().report().failing.is_some()
+        });
+        host.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_is_read_and_a_revocation_is_seen_at_once() {
+    let account = Arc::new(MemoryAccount::new(3));
+    let host = start(config(&account, EngineKind::Component, None)).await;
+    let (addr, asked) = (host.addr(), Arc::clone(&account));
+    tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect(addr);
+        let items = format!("/v1/vaults/{}/items", asked.vault);
+        for n in 0..10 {
+            let body = format!(
+                r#"{{"vault":{{"id":"{}"}},"title":"New {n}","category":"SECURE_NOTE"}}"#,
+                asked.vault
+            );
+            let made = client.send("POST", &items, &asked.token, Some(&body));
+            assert_eq!(made.status, 200, "{made:?}");
+            let path = format!("{items}/{}", made.json()["id"].as_str().unwrap());
+            assert_eq!(
+                client.get(&path, &asked.token).json()["title"],
+                format!("New {n}")
+            );
+            assert_eq!(client.send("DELETE", &path, &asked.token, None).status, 204);
+            assert_eq!(client.get(&path, &asked.token).status, 404);
+        }
+        asked.revoke();
+        let revoked = Instant::now();
+        eventually("revoked", || client.get(&items, &asked.token).status == 401);
+        assert!(revoked.elapsed() < Duration::from_secs(1));
+    })
+    .await
+    .unwrap();
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_without_the_account_is_503_and_changes_nothing() {
+    let account = Arc::new(MemoryAccount::new(1));
+    let host = start(config(&account, EngineKind::Native, None)).await;
+    account.offline.store(true, Ordering::Relaxed);
+    let (addr, asked) = (host.addr(), Arc::clone(&account));
+    tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect(addr);
+        let path = format!("/v1/vaults/{}/items/{}", asked.vault, asked.items()[0]);
+        client
+            .send("DELETE", &path, &asked.token, None)
+            .assert_refusal(503);
+        assert_eq!(client.get(&path, &asked.token).status, 200);
+        asked.offline.store(false, Ordering::Relaxed);
+        assert_eq!(client.send("DELETE", &path, &asked.token, None).status, 204);
+    })
+    .await
+    .unwrap();
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_counts_once_though_answers_are_lost() {
+    let account = Arc::new(MemoryAccount::new(3));
+    account.usage_failures.store(1, Ordering::Relaxed);
+    let host = start(config(&account, EngineKind::Native, None)).await;
+    let (addr, asked) = (host.addr(), Arc::clone(&account));
+    tokio::task::spawn_blocking(move || {
+        let path = format!("/v1/vaults/{}/items/{}", asked.vault, asked.items()[0]);
+        for _ in 0..5 {
+            assert_eq!(Client::connect(addr).get(&path, &asked.token).status, 200);
+        }
+        eventually("the batch arrived", || {
+            asked.usage_failures.load(Ordering::Relaxed) == 0
+        });
+        assert_eq!(Client::connect(addr).get(&path, &asked.token).status, 200);
+    })
+    .await
+    .unwrap();
+    host.shutdown().await;
+    assert_eq!(account.usage().len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_lost_while_running_is_written_anew() {
+    let account = Arc::new(MemoryAccount::new(3));
+    let directory = tempfile::tempdir().unwrap();
+    let host = start(config(&account, EngineKind::Native, Some(directory.path()))).await;
+    let file = directory.path().join("replica.sqlite");
+    eventually("written", || loaded(directory.path()).is_some());
+    // The disk goes bad under the open file.
+    let length = fs::metadata(&file).unwrap().len();
+    rusqlite::Connection::open(&file)
+        .unwrap()
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+    fs::write(&file, vec![0x5a; length as usize]).unwrap();
+    let (addr, asked) = (host.addr(), Arc::clone(&account));
+    tokio::task::spawn_blocking(move || {
+        let path = format!("/v1/vaults/{}/items/{}", asked.vault, asked.items()[0]);
+        assert_eq!(
+            Client::connect(addr)
+                .send("DELETE", &path, &asked.token, None)
+                .status,
+            204
+        );
+    })
+    .await
+    .unwrap();
+    host.shutdown().await;
+    let (now, _) = snapshot_of(&account);
+    let held = loaded(directory.path()).unwrap();
+    assert!(held.items(&account.vault).eq(now.items(&account.vault)));
+}
