@@ -54,6 +54,53 @@ impl Hosted {
             compiled: TempDir::new().unwrap(),
         }
     }
+
+    /// A host on a fresh world, for tests that talk to it in their own way.
+    pub fn serve(&self, given: &Given, limit: impl FnOnce(&mut Limits)) -> Serving {
+        let folder = TempDir::new().unwrap();
+        copy_compiled(self.compiled.path(), folder.path());
+        let mut config = config(self.engine, given, folder.path());
+        limit(&mut config.limits);
+        let host = self.tokio.block_on(Host::start(config)).unwrap();
+        copy_compiled(folder.path(), self.compiled.path());
+        Serving {
+            addr: host.addr(),
+            host: Some(host),
+            tokio: Arc::clone(&self.tokio),
+            _folder: folder,
+        }
+    }
+}
+
+/// A host at work. It stops when this goes.
+pub struct Serving {
+    addr: SocketAddr,
+    host: Option<RunningHost>,
+    tokio: Arc<Tokio>,
+    _folder: TempDir,
+}
+
+impl Serving {
+    /// Where it serves.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// A client of it.
+    pub const fn connect(&self) -> Connection {
+        Connection {
+            addr: self.addr,
+            stream: None,
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(host) = self.host.take() {
+            self.tokio.block_on(host.shutdown());
+        }
+    }
 }
 
 impl Runtime for Hosted {
@@ -65,19 +112,11 @@ impl Runtime for Hosted {
     }
 
     fn start(&self, given: &Given) -> Option<Box<dyn Carrier>> {
-        let folder = TempDir::new().unwrap();
-        copy_compiled(self.compiled.path(), folder.path());
-        let config = config(self.engine, given, folder.path());
-        let host = self.tokio.block_on(Host::start(config)).unwrap();
-        copy_compiled(folder.path(), self.compiled.path());
-        let carrier = HostCarrier {
-            connection: None,
-            addr: host.addr(),
-            host: Some(host),
-            tokio: Arc::clone(&self.tokio),
-            _folder: folder,
-        };
-        Some(Box::new(carrier))
+        let serving = self.serve(given, |_| {});
+        Some(Box::new(HostCarrier {
+            connection: serving.connect(),
+            _serving: serving,
+        }))
     }
 }
 
@@ -209,37 +248,50 @@ impl Upstream for WorldAccount {
 
 /// One case's host, asked over one connection that is kept as long as it can be.
 struct HostCarrier {
-    connection: Option<BufReader<TcpStream>>,
-    addr: SocketAddr,
-    host: Option<RunningHost>,
-    tokio: Arc<Tokio>,
-    _folder: TempDir,
-}
-
-impl Drop for HostCarrier {
-    fn drop(&mut self) {
-        self.connection = None;
-        if let Some(host) = self.host.take() {
-            self.tokio.block_on(host.shutdown());
-        }
-    }
+    // Goes before the host, which would wait for it.
+    connection: Connection,
+    _serving: Serving,
 }
 
 impl Carrier for HostCarrier {
     fn exchange(&mut self, request: &Request) -> RawAnswer {
+        self.connection.send(request)
+    }
+}
+
+/// A client with one connection, opened when it is needed and kept as long as the host keeps it.
+#[derive(Debug)]
+pub struct Connection {
+    addr: SocketAddr,
+    stream: Option<BufReader<TcpStream>>,
+}
+
+impl Connection {
+    /// Sends a request and reads its answer.
+    pub fn send(&mut self, request: &Request) -> RawAnswer {
+        self.exchange(&wire(request), request.method == "HEAD")
+    }
+
+    /// Sends these bytes, whatever they are, and reads one answer.
+    pub fn raw(&mut self, bytes: &[u8]) -> RawAnswer {
+        self.exchange(bytes, false)
+    }
+
+    fn exchange(&mut self, bytes: &[u8], is_head: bool) -> RawAnswer {
         let addr = self.addr;
-        let mut connection = self.connection.take().unwrap_or_else(|| {
+        let mut stream = self.stream.take().unwrap_or_else(|| {
             let stream = TcpStream::connect(addr).unwrap();
             stream
                 .set_read_timeout(Some(Duration::from_secs(60)))
                 .unwrap();
+            stream.set_nodelay(true).unwrap();
             BufReader::new(stream)
         });
         // A server that refuses early does not read to the end: what was sent is not the question here.
-        let _ = connection.get_mut().write_all(&wire(request));
-        let (answer, keep) = read_answer(&mut connection, request.method == "HEAD");
+        let _ = stream.get_mut().write_all(bytes);
+        let (answer, keep) = read_answer(&mut stream, is_head);
         if keep {
-            self.connection = Some(connection);
+            self.stream = Some(stream);
         }
         answer
     }
@@ -264,7 +316,8 @@ fn wire(request: &Request) -> Vec<u8> {
     out
 }
 
-fn read_answer(connection: &mut BufReader<TcpStream>, is_head: bool) -> (RawAnswer, bool) {
+/// One answer, and whether the connection goes on.
+pub fn read_answer(connection: &mut BufReader<TcpStream>, is_head: bool) -> (RawAnswer, bool) {
     let mut line = || {
         let mut line = String::new();
         connection.read_line(&mut line).unwrap();

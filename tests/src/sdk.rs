@@ -258,7 +258,6 @@ fn story(host: &str, main: &str, reader: &str) -> Value {
         "awkward": awkward_ids(),
         "cut": ["Tom & Jerry", "Track #1"],
         "lost": ["50%20off"],
-        "escaped": ["back\\\\slash"],
         "malformed": ["say \"hi\""],
         "twin": TWIN,
         "id_like": ID_LIKE,

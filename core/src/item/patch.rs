@@ -2,7 +2,6 @@
 //! Pointers (RFC 6901) that address fields and sections by their id, not by their place.
 
 use alloc::{
-    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -10,6 +9,7 @@ use alloc::{
 use serde_json::{Map, Value};
 
 use super::ItemError;
+use crate::id::ID_LENGTH;
 
 /// Most operations in one patch.
 pub const MAX_OPERATIONS: usize = 1000;
@@ -223,18 +223,56 @@ fn has_id(values: &[Value]) -> bool {
     values.iter().any(|value| value.get("id").is_some())
 }
 
-/// A client's pointer, cut to what is safe to show.
+/// A client's pointer with every step hidden that is neither a member's name nor an id: what was pasted there by mistake
+/// must not come back in an error (invariant 7).
 fn printable(pointer: &str) -> String {
-    let shown: String = pointer
-        .chars()
-        .filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>'))
-        .take(120)
+    let shown: Vec<&str> = pointer
+        .split('/')
+        .take(8)
+        .map(|step| if is_harmless(step) { step } else { "…" })
         .collect();
+    let shown = shown.join("/");
     if shown.is_empty() {
-        format!("{:?}", "")
+        String::from("\"\"")
     } else {
         shown
     }
+}
+
+fn is_harmless(step: &str) -> bool {
+    const MEMBERS: [&str; 22] = [
+        "",
+        "-",
+        "title",
+        "category",
+        "tags",
+        "urls",
+        "favorite",
+        "sections",
+        "fields",
+        "files",
+        "id",
+        "label",
+        "value",
+        "type",
+        "purpose",
+        "section",
+        "href",
+        "primary",
+        "recipe",
+        "username",
+        "password",
+        "notesPlain",
+    ];
+    let is_id = || {
+        step.len() == ID_LENGTH
+            && step
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    MEMBERS.contains(&step)
+        || (step.len() < 5 && step.bytes().all(|b| b.is_ascii_digit()))
+        || is_id()
 }
 
 #[cfg(test)]

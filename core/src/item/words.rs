@@ -187,6 +187,14 @@ impl FieldType {
         known.unwrap_or_else(|| Self::Other(word.to_string()))
     }
 
+    /// The words of types that a client may bring.
+    pub fn creatable() -> impl Iterator<Item = &'static str> {
+        static ALL: [FieldType; 17] = FieldType::ALL;
+        ALL.iter()
+            .filter(|kind| kind.is_creatable())
+            .map(Self::as_str)
+    }
+
     /// Whether a client may bring a new field of this type.
     pub const fn is_creatable(&self) -> bool {
         !matches!(self, Self::File | Self::Unknown | Self::Other(_))

@@ -9,8 +9,8 @@
 //! value      = string / number / "true" / "false" / "null"
 //! ```
 //!
-//! Words are read in any case. In strings only `\"` and `\\` are escapes: clients paste titles unescaped, so any other
-//! backslash is itself (connect-contract.md §0.2 no. 2).
+//! Words are read in any case. In strings only `\"` and `\\` are escapes; any other backslash is itself. Clients paste
+//! titles unescaped (connect-contract.md §0.2 no. 2), for which there is [`Filter::parse_pasted`].
 
 use alloc::{
     boxed::Box,
@@ -100,12 +100,22 @@ pub type Reason = &'static str;
 impl Filter {
     /// Parses a decoded filter.
     pub fn parse(text: &str) -> Result<Self, Reason> {
+        Self::parse_with(text, true)
+    }
+
+    /// Parses one in whose strings a backslash is only ever itself, as in a pasted `\\server\share`.
+    pub fn parse_pasted(text: &str) -> Result<Self, Reason> {
+        Self::parse_with(text, false)
+    }
+
+    fn parse_with(text: &str, escapes: bool) -> Result<Self, Reason> {
         if text.len() > MAX_FILTER {
             return Err("it is too long");
         }
         let mut parser = Parser {
             rest: text.trim_start(),
             depth: 0,
+            escapes,
         };
         let filter = parser.or()?;
         if parser.rest.is_empty() {
@@ -157,6 +167,7 @@ impl fmt::Display for Literal {
 struct Parser<'a> {
     rest: &'a str,
     depth: usize,
+    escapes: bool,
 }
 
 impl Parser<'_> {
@@ -240,7 +251,6 @@ impl Parser<'_> {
 
     fn string(&mut self) -> Result<String, Reason> {
         let mut out = String::new();
-        let mut escaped_quote = None;
         let mut characters = self.rest.char_indices().skip(1).peekable();
         while let Some((at, c)) = characters.next() {
             match (c, characters.peek()) {
@@ -248,24 +258,14 @@ impl Parser<'_> {
                     self.take(at + 1);
                     return Ok(out);
                 }
-                ('\\', Some((quote, next @ ('"' | '\\')))) => {
-                    escaped_quote = (*next == '"')
-                        .then_some((*quote, out.len()))
-                        .or(escaped_quote);
+                ('\\', Some((_, next @ ('"' | '\\')))) if self.escapes => {
                     out.push(*next);
                     characters.next();
                 }
                 _ => out.push(c),
             }
         }
-        // A title that ends in a backslash, pasted unescaped: the last quote closes after all.
-        let (quote, length) = escaped_quote
-            .filter(|(quote, _)| quote + 1 == self.rest.len())
-            .ok_or("a closing quote is missing")?;
-        out.truncate(length);
-        out.push('\\');
-        self.take(quote + 1);
-        Ok(out)
+        Err("a closing quote is missing")
     }
 
     /// A word of the grammar, in lower case.
@@ -319,7 +319,6 @@ mod tests {
             ("title eq \"DOMAIN\\user\"", "DOMAIN\\user"),
             ("title eq \"a \\\"b\\\"\"", "a \"b\""),
             ("title eq \"\"", ""),
-            ("title eq \"C:\\\"", "C:\\"),
             ("title eq \"x\" and tag eq \"y\"", "x"),
         ] {
             assert_eq!(
@@ -340,6 +339,14 @@ mod tests {
                 .required_title(),
             None
         );
+    }
+
+    #[test]
+    fn pasted_backslashes_are_themselves() {
+        for title in [r"\\server\share", r"C:\"] {
+            let filter = Filter::parse_pasted(&format!("title eq \"{title}\"")).unwrap();
+            assert_eq!(filter.required_title(), Some(title));
+        }
     }
 
     #[test]

@@ -106,20 +106,19 @@ impl Wanted {
         if raw.next().is_some() {
             return Err(Refusal::filter("it stands twice"));
         }
-        let blank = Filter::parse(&query::text(text, true));
-        let plus = text
-            .contains('+')
-            .then(|| Filter::parse(&query::text(text, false)).ok())
-            .flatten();
-        match (plus, blank) {
-            (Some(plus), Ok(blank)) => Ok(Some(Self {
-                filters: Vec::from([plus, blank]),
-            })),
-            (Some(only), Err(_)) | (None, Ok(only)) => Ok(Some(Self {
-                filters: Vec::from([only]),
-            })),
-            (None, Err(reason)) => Err(Refusal::filter(reason)),
+        let plus = text.contains('+').then(|| query::text(text, false));
+        let blank = query::text(text, true);
+        let filters: Vec<Filter> = plus
+            .iter()
+            .chain([&blank])
+            .flat_map(|text| meanings(text))
+            .collect();
+        if filters.is_empty() {
+            return Err(Refusal::filter(
+                Filter::parse(&blank).err().unwrap_or_default(),
+            ));
         }
+        Ok(Some(Self { filters }))
     }
 
     /// What the first meaning that finds anything finds.
@@ -135,6 +134,15 @@ impl Wanted {
         }
         Ok(Vec::new())
     }
+}
+
+/// Read with backslashes as they were pasted, then as escapes.
+fn meanings(text: &str) -> impl Iterator<Item = Filter> {
+    let pasted = text
+        .contains('\\')
+        .then(|| Filter::parse_pasted(text).ok())
+        .flatten();
+    pasted.into_iter().chain(Filter::parse(text).ok())
 }
 
 /// An opened summary.

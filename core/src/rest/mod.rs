@@ -30,6 +30,7 @@ mod files;
 pub mod filter;
 mod list;
 mod matching;
+mod openapi;
 mod query;
 mod read;
 mod refusal;
@@ -184,6 +185,7 @@ fn decide(
     match route {
         Route::Heartbeat => return Ok(status::heartbeat()),
         Route::Health => return Ok(status::health(ports.records)),
+        Route::OpenApi => return Ok(openapi::answer()),
         _ => {}
     }
     if request.body().len() > MAX_BODY {
@@ -191,7 +193,7 @@ fn decide(
     }
     let asked = Asked::admit(request, ports, request_id)?;
     match route {
-        Route::Heartbeat | Route::Health => Err(Refusal::no_route()),
+        Route::Heartbeat | Route::Health | Route::OpenApi => Err(Refusal::no_route()),
         Route::Vaults => read::vaults(&asked, ports),
         Route::Vault(vault) => read::vault(&asked, ports, &vault),
         Route::Items(vault) => list::items(&asked, ports, &vault),

@@ -14,6 +14,8 @@ pub enum Route {
     Heartbeat,
     /// `GET /health`
     Health,
+    /// `GET /openapi.json`, our addition
+    OpenApi,
     /// `GET /v1/vaults`
     Vaults,
     /// `POST /v1/batch`, our addition
@@ -55,6 +57,7 @@ impl Route {
         match segments.as_slice() {
             ["heartbeat"] => get(method, Self::Heartbeat),
             ["health"] => get(method, Self::Health),
+            ["openapi.json"] => get(method, Self::OpenApi),
             ["v1", "vaults"] => get(method, Self::Vaults),
             ["v1", "batch"] if *method == Method::POST => Ok(Self::Batch),
             ["v1", "batch"] => Err(Refusal::method("POST")),

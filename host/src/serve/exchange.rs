@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use sekisho_core::rest::{self, Refusal};
+use sekisho_core::rest::{self, Refusal, Route};
 
 use super::{Limits, guarded::Serving, patient::Patient};
 use crate::{
@@ -97,10 +97,12 @@ impl Exchanges {
     }
 }
 
-/// The log's line: no query, which can hold titles, and nothing of header or body (invariant 7).
+/// The log's line: no query and no path that is no route of ours, for both can hold titles (Ansible puts them into
+/// paths), and nothing of header or body (invariant 7).
 fn note(method: &Method, uri: &Uri, status: StatusCode, began: Instant) {
     let micros = began.elapsed().as_micros() as u64;
-    let (path, status) = (uri.path(), status.as_u16());
+    let path = Route::parse(method, uri.path()).map_or("(no route)", |_| uri.path());
+    let status = status.as_u16();
     if matches!(path, "/heartbeat" | "/health") {
         tracing::debug!(target: "sekisho::request", %method, path, status, micros);
     } else {

@@ -247,9 +247,12 @@ fn bodies(canary: &dyn Fn(&str) -> String) -> Vec<(&'static str, Vec<u8>)> {
             "a value of another type",
             text(field(json!({"label": "x", "value": {"x": secret}}))),
         ),
+        // The vendor's text names the type, as far as it is a plain word (connect-contract.md §3).
         (
             "type unknown",
-            text(field(json!({"label": "x", "type": secret, "value": "x"}))),
+            text(field(
+                json!({"label": secret, "type": "FROBNICATED", "value": secret}),
+            )),
         ),
         (
             "type of another type",
