@@ -6,70 +6,16 @@ use sekisho_core::{
     seal::{Kind, Sealed},
     time::Timestamp,
     token::{ReadAccess, WriteAccess},
-    vault::TitleIndex,
 };
 use zeroize::Zeroizing;
 
 use super::{Operator, OperatorError};
-use crate::{Request, Response, protocol::ListedItem, random::SystemRng};
+use crate::{Request, Response, protocol::ListedItem};
 
 /// Items asked for at once.
 const PAGE: u32 = 500;
 
 type Opened = Zeroizing<Vec<u8>>;
-
-/// An item's parts in the clear, to be sealed at a version.
-#[derive(Clone, Copy)]
-pub struct ItemParts<'a> {
-    /// The item.
-    pub id: ItemId,
-    /// The version.
-    pub version: u64,
-    /// Whether lists leave it out.
-    pub archived: bool,
-    /// What it is found by.
-    pub title: &'a str,
-    /// Its summary.
-    pub overview: &'a [u8],
-    /// The item whole.
-    pub details: &'a [u8],
-    /// What goes beyond.
-    pub extra: Option<&'a [u8]>,
-    /// Its files: a JSON array of [`sekisho_core::file::FileEntry`].
-    pub files: Option<&'a [u8]>,
-}
-
-impl ItemParts<'_> {
-    /// Seals them for a vault.
-    pub fn seal(&self, access: &WriteAccess) -> Result<ItemRecord, OperatorError> {
-        let closed = || OperatorError::does_not_open("vault", access.vault());
-        let key = access.current().newest_key().ok_or_else(closed)?;
-        let seal = |kind, text: &[u8]| {
-            access
-                .seal_item(kind, self.id, self.version, text, &mut SystemRng)
-                .map_err(|_| closed())
-        };
-        Ok(ItemRecord {
-            id: self.id,
-            version: self.version,
-            archived: self.archived,
-            marks: TitleIndex::derive(key).marks(self.title),
-            overview: seal(Kind::Overview, self.overview)?,
-            details: seal(Kind::Details, self.details)?,
-            extra: self.extra.map(|text| seal(Kind::Extra, text)).transpose()?,
-            files: self.files.map(|text| seal(Kind::Files, text)).transpose()?,
-        })
-    }
-}
-
-impl std::fmt::Debug for ItemParts<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ItemParts")
-            .field("id", &self.id)
-            .field("version", &self.version)
-            .finish_non_exhaustive()
-    }
-}
 
 /// An item, opened. Its bytes wipe themselves.
 pub struct OpenItem {

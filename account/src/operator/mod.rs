@@ -25,7 +25,7 @@ mod rotation;
 mod vaults;
 
 pub use files::NewFile;
-pub use items::{ItemParts, OpenItem, OpenOverview};
+pub use items::{OpenItem, OpenOverview};
 pub use people::JoinCode;
 pub use vaults::OpenVault;
 

@@ -14,10 +14,12 @@ use sekisho_core::{
         DeleteRequest, Expect, Fault, Head, ItemRecord, PartRecord, PutRequest, Records,
         SigningKeyRecord, TitleMark, TokenRecord, VaultRecord, VaultType,
     },
+    seal::Kind,
     secret::SecretBytes,
     sync::{FeedPage, Incoming},
     time::Timestamp,
     token::{IssuedToken, Rights},
+    vault::TitleIndex,
 };
 use tempfile::TempDir;
 
@@ -139,19 +141,25 @@ impl World {
         version: u64,
         title: &str,
     ) -> ItemRecord {
+        let access = self.owner.write_access(vault).unwrap();
+        let overview = format!("{{\"title\":\"{title}\"}}");
         let details = format!("{{\"title\":\"{title}\",\"password\":\"hunter2\"}}");
-        sekisho_account::operator::ItemParts {
+        let seal = |kind, text: &str| {
+            access
+                .seal_item(kind, id, version, text.as_bytes(), &mut SystemRng)
+                .unwrap()
+        };
+        let index = TitleIndex::derive(access.current().newest_key().unwrap());
+        ItemRecord {
             id,
             version,
             archived: false,
-            title,
-            overview: format!("{{\"title\":\"{title}\"}}").as_bytes(),
-            details: details.as_bytes(),
+            marks: index.marks(title),
+            overview: seal(Kind::Overview, &overview),
+            details: seal(Kind::Details, &details),
             extra: None,
             files: None,
         }
-        .seal(&self.owner.write_access(vault).unwrap())
-        .unwrap()
     }
 }
 
