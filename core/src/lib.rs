@@ -36,6 +36,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod cache;
+pub mod changes;
 mod cipher;
 pub mod encoding;
 pub mod file;

@@ -42,7 +42,7 @@ fn answer(request: &IncomingRequest) -> Result<rest::Response, ErrorCode> {
             let body = http::body(&head, request, limit + 1)?;
             Ok(rest::answer(&head.map(|()| body), &mut ports))
         }
-        Intake::Pieces(upload) => take_in(*upload, request, &mut ports),
+        Intake::Pieces(upload) => Ok(take_in(*upload, request, &mut ports)),
         Intake::Answered(response) => Ok(*response),
     }
 }
@@ -52,14 +52,16 @@ fn take_in(
     mut upload: Upload<'_>,
     request: &IncomingRequest,
     ports: &mut Ports<'_>,
-) -> Result<rest::Response, ErrorCode> {
+) -> rest::Response {
     let mut refused = None;
-    http::pieces(request, u64::MAX, |piece| {
+    let taken = http::pieces(request, u64::MAX, |piece| {
         refused = upload.push(&piece, ports).err();
         refused.is_none()
-    })?;
-    Ok(match refused {
-        Some(refusal) => upload.refuse(&refusal),
-        None => upload.finish(ports),
-    })
+    });
+    match (refused, taken) {
+        (Some(refusal), _) => upload.refuse(&refusal),
+        (None, Ok(())) => upload.finish(ports),
+        // The content broke off: the client's doing, and it may still be there to be told.
+        (None, Err(_)) => upload.broken(),
+    }
 }

@@ -7,6 +7,8 @@
 //! | [`sync`] | what is served equals what the account says |
 //! | [`store`] | the replica on disk: sealed bytes |
 //! | [`live`] | the set that is served, behind one swap |
+//! | [`events`] | what each swap changed, as a stream |
+//! | [`activity`], [`metrics`] | the newest accesses, and what is counted |
 //! | [`clock`], [`random`] | time and randomness, taken once each |
 //! | [`health`] | how synchronisation is |
 //! | [`import`] | a 1PUX export becomes vaults |
@@ -23,12 +25,15 @@
     )
 )]
 
+pub mod activity;
 pub mod clock;
 pub mod credentials;
 pub mod engine;
+pub mod events;
 pub mod health;
 pub mod import;
 pub mod live;
+pub mod metrics;
 pub mod random;
 mod refusal;
 mod running;

@@ -9,6 +9,7 @@
 )]
 
 mod cli;
+mod client;
 mod up;
 
 fn main() -> std::process::ExitCode {

@@ -25,7 +25,12 @@ pub(crate) fn refuse_named(
         request.headers_mut().insert(rest::REQUEST_ID_HEADER, id);
     }
     let id = rest::request_id(&request, &mut CoreRng(random));
-    rest::refuse(refusal, &id).map(|mut body| {
+    whole(rest::refuse(refusal, &id))
+}
+
+/// Core's answer whose body is all there.
+pub(crate) fn whole(response: rest::Response) -> Response<AnswerBody> {
+    response.map(|mut body| {
         AnswerBody::Whole(body.take_full().map_or_else(Bytes::new, Bytes::from_owner))
     })
 }
@@ -70,6 +75,16 @@ pub(crate) fn busy() -> Refusal {
     )
 }
 
+/// Too many at once who want to be told of changes.
+pub(crate) fn too_many_streams() -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too_many_streams",
+        "Too many event streams are open",
+    )
+    .hint("close one, or ask again later; lists with If-None-Match tell of changes too")
+}
+
 /// The request's body does not come.
 pub(crate) fn slow_body() -> Refusal {
     Refusal::new(
@@ -85,15 +100,6 @@ pub(crate) fn large_body() -> Refusal {
         StatusCode::PAYLOAD_TOO_LARGE,
         "body_too_large",
         format!("Request body is larger than {} bytes", rest::MAX_BODY),
-    )
-}
-
-/// The request's body broke off or is not framed as it must be.
-pub(crate) fn broken_body() -> Refusal {
-    Refusal::new(
-        StatusCode::BAD_REQUEST,
-        "body_broken",
-        "The request's body is not whole",
     )
 }
 

@@ -6,14 +6,16 @@ use sekisho_core::{records::SigningKeyRecord, sync::Trust};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
+    activity::Activity,
     clock::Clock,
     engine::{
         Backing, ComponentEngine, Engine, EngineError, EngineKind, NativeEngine, Sandbox, Settings,
     },
     health::Health,
     live::Live,
+    metrics::{Counted, Metrics, MetricsAccess},
     random::{Random, SystemRandom},
-    serve::{Limits, ServeConfig, Server},
+    serve::{Face, Limits, ServeConfig, Server},
     store::{ChunkStore, Replica, StoreError},
     sync::{Chunks, Pace, SyncCore, Ticker, Upstream, UsageQueue, UsageReporter, Writer},
 };
@@ -21,7 +23,7 @@ use crate::{
 /// Bytes of file contents kept on disk.
 const CHUNK_BUDGET: u64 = 512 * 1024 * 1024;
 /// How long a write stands in line for its vault.
-const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a host is made of.
 pub struct HostConfig {
@@ -49,6 +51,8 @@ pub struct HostConfig {
     pub pace: Pace,
     /// What a client may cost.
     pub limits: Limits,
+    /// Who gets to see the metrics.
+    pub metrics: MetricsAccess,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random bytes.
@@ -78,10 +82,12 @@ pub struct Host;
 
 impl Host {
     /// Loads what is held, begins to synchronise, and serves. It must be called on a tokio runtime.
-    pub async fn start(config: HostConfig) -> Result<RunningHost, StartError> {
+    pub async fn start(mut config: HostConfig) -> Result<RunningHost, StartError> {
+        let metrics = Arc::new(Metrics::default());
+        config.upstream = Arc::new(Counted::new(config.upstream, Arc::clone(&metrics)));
         let health = Arc::new(Health::default());
         let core = load(&config, &health)?;
-        let live = Arc::clone(core.live());
+        let (live, events) = (Arc::clone(core.live()), Arc::clone(core.events()));
         let upstream = Arc::clone(&config.upstream);
         let ticker = Ticker::start(core, upstream, config.pace, Arc::new(SystemRandom))
             .map_err(StartError::Thread)?;
@@ -89,31 +95,79 @@ impl Host {
         let upstream = Arc::clone(&config.upstream);
         let reporter = UsageReporter::start(usage.clone(), upstream, Arc::new(SystemRandom))
             .map_err(StartError::Thread)?;
-        let backing = Arc::new(backing(&config, live, usage, &ticker));
-        let engine = Arc::new(engine(&config, Arc::clone(&backing))?);
-        let server = Server::bind(ServeConfig {
-            listen: config.listen,
-            limits: config.limits,
-            engine,
+        let writer = Writer::new(
+            Arc::clone(&config.upstream),
+            ticker.ticks(),
+            Arc::clone(&live),
+            WRITE_PATIENCE,
+        );
+        let backing = Arc::new(Backing {
+            live,
+            settings: Settings {
+                max_stale: config.max_stale,
+                max_inline: config.max_inline,
+            },
+            writer,
+            chunks: Arc::new(chunks(&config)),
+            usage,
+            activity: Activity::default(),
+            events,
+            metrics,
+            clock: Arc::clone(&config.clock),
+            random: Arc::clone(&config.random),
+            runtime: tokio::runtime::Handle::current(),
         });
-        let refused = |error| StartError::Listen(config.listen, error);
-        let server = server.await.map_err(refused)?;
-        let addr = server.local_addr().map_err(refused)?;
-        let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(server.run(async {
-            // Dropped without a word means the same.
-            let _ = stopped.await;
-        }));
+        let engine = Arc::new(engine(&config, Arc::clone(&backing))?);
+        let face = match config.metrics.listen {
+            None => Face::Everything,
+            Some(_) => Face::Api,
+        };
+        let (addr, api) = listen(&config, config.listen, face, &engine).await?;
+        let mut serving = vec![api];
+        let mut metrics_addr = None;
+        if let Some(listen_at) = config.metrics.listen {
+            let (addr, metrics) = listen(&config, listen_at, Face::Metrics, &engine).await?;
+            tracing::info!(%addr, "serving metrics");
+            metrics_addr = Some(addr);
+            serving.push(metrics);
+        }
         tracing::info!(%addr, engine = %config.engine, "serving");
         Ok(RunningHost {
             addr,
+            metrics_addr,
             health,
             live: Arc::clone(&backing.live),
-            stop: Some(stop),
-            serving: Some(serving),
+            serving,
             threads: Threads { ticker, reporter },
         })
     }
+}
+
+/// A server, and what stops it when it goes.
+type Serving = (oneshot::Sender<()>, JoinHandle<()>);
+
+async fn listen(
+    config: &HostConfig,
+    listen: SocketAddr,
+    face: Face,
+    engine: &Arc<Engine>,
+) -> Result<(SocketAddr, Serving), StartError> {
+    let refused = |error| StartError::Listen(listen, error);
+    let server = Server::bind(ServeConfig {
+        listen,
+        limits: config.limits.clone(),
+        engine: Arc::clone(engine),
+        face,
+        metrics_token: config.metrics.token.clone(),
+    });
+    let server = server.await.map_err(refused)?;
+    let addr = server.local_addr().map_err(refused)?;
+    let (stop, stopped) = oneshot::channel();
+    let serving = tokio::spawn(server.run(async {
+        // Dropped without a word means the same.
+        let _ = stopped.await;
+    }));
+    Ok((addr, (stop, serving)))
 }
 
 fn load(config: &HostConfig, health: &Arc<Health>) -> Result<SyncCore, StartError> {
@@ -126,28 +180,17 @@ fn load(config: &HostConfig, health: &Arc<Health>) -> Result<SyncCore, StartErro
         Arc::clone(health),
         Arc::clone(&config.clock),
         config.signing_keys.clone(),
+        config.limits.event_streams,
     )?)
 }
 
-fn backing(config: &HostConfig, live: Arc<Live>, usage: UsageQueue, ticker: &Ticker) -> Backing {
+fn chunks(config: &HostConfig) -> Chunks {
     let store = config.data_dir.as_deref().and_then(|directory| {
         ChunkStore::open(directory, CHUNK_BUDGET)
             .inspect_err(|error| tracing::warn!(%error, "contents of files are not kept"))
             .ok()
     });
-    Backing {
-        live,
-        settings: Settings {
-            max_stale: config.max_stale,
-            max_inline: config.max_inline,
-        },
-        writer: Writer::new(Arc::clone(&config.upstream), ticker.ticks(), WRITE_PATIENCE),
-        chunks: Arc::new(Chunks::new(store, Arc::clone(&config.upstream))),
-        usage,
-        clock: Arc::clone(&config.clock),
-        random: Arc::clone(&config.random),
-        runtime: tokio::runtime::Handle::current(),
-    }
+    Chunks::new(store, Arc::clone(&config.upstream))
 }
 
 fn engine(config: &HostConfig, backing: Arc<Backing>) -> Result<Engine, EngineError> {
@@ -165,10 +208,10 @@ fn engine(config: &HostConfig, backing: Arc<Backing>) -> Result<Engine, EngineEr
 /// A host at work.
 pub struct RunningHost {
     addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
     health: Arc<Health>,
     live: Arc<Live>,
-    stop: Option<oneshot::Sender<()>>,
-    serving: Option<JoinHandle<()>>,
+    serving: Vec<Serving>,
     threads: Threads,
 }
 
@@ -176,6 +219,11 @@ impl RunningHost {
     /// Where it serves.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where it serves metrics, if not beside the API.
+    pub const fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
     }
 
     /// How its synchronisation is.
@@ -189,9 +237,10 @@ impl RunningHost {
     }
 
     /// Ends requests under way, sends the usage noted, and stops.
-    pub async fn shutdown(mut self) {
-        drop(self.stop.take());
-        if let Some(serving) = self.serving.take() {
+    pub async fn shutdown(self) {
+        let (stops, serving): (Vec<_>, Vec<_>) = self.serving.into_iter().unzip();
+        drop(stops);
+        for serving in serving {
             let _ = serving.await;
         }
         let threads = self.threads;

@@ -234,6 +234,27 @@ async fn a_write_is_read_and_a_revocation_is_seen_at_once() {
     host.shutdown().await;
 }
 
+/// A token signed with a key that followed is told apart from a forged one: the host has learnt the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_signing_key_is_believed() {
+    for engine in [EngineKind::Native, EngineKind::Component] {
+        let account = Arc::new(MemoryAccount::new(1));
+        let host = start(config(&account, engine, None)).await;
+        let addr = host.addr();
+        let asked = Arc::clone(&account);
+        tokio::task::spawn_blocking(move || {
+            let token = asked.rotate_signing_key();
+            let mut client = Client::connect(addr);
+            let mut code = || client.get("/v1/vaults", &token).json()["code"].clone();
+            eventually("the key is learnt", || code() == "token_not_synchronised");
+        })
+        .await
+        .unwrap();
+        assert_eq!(host.live().signing_keys().len(), 2);
+        host.shutdown().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_without_the_account_is_503_and_changes_nothing() {
     let account = Arc::new(MemoryAccount::new(1));

@@ -19,6 +19,7 @@ use sekisho_core::{
 use sekisho_host::{
     Host, HostConfig, RunningHost,
     engine::{EngineKind, Sandbox},
+    metrics::MetricsAccess,
     random::Random,
     serve::Limits,
     sync::{Pace, Upstream, UpstreamError, UsageBatch},
@@ -159,6 +160,7 @@ fn config(engine: EngineKind, given: &Given, folder: &Path) -> HostConfig {
             },
             ..Limits::default()
         },
+        metrics: MetricsAccess::default(),
         clock: Arc::new(move || now),
         random: Arc::new(Repeatable(Mutex::new(labelled("native carrier")))),
     }
@@ -323,7 +325,8 @@ pub fn read_answer(connection: &mut BufReader<TcpStream>, is_head: bool) -> (Raw
         connection.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     };
-    let status: u16 = line()
+    let first = line();
+    let status: u16 = first
         .split(' ')
         .nth(1)
         .and_then(|code| code.parse().ok())
@@ -345,7 +348,8 @@ pub fn read_answer(connection: &mut BufReader<TcpStream>, is_head: bool) -> (Raw
     let length = find("content-length")
         .and_then(|length| length.parse().ok())
         .unwrap_or(0);
-    let keep = find("connection").is_none_or(|word| word != "close");
+    let keep =
+        first.starts_with("HTTP/1.1") && find("connection").is_none_or(|word| word != "close");
     let has_body = !is_head && !matches!(status, 204 | 304);
     let mut body = vec![0; if has_body { length } else { 0 }];
     connection.read_exact(&mut body).unwrap();

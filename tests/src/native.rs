@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use sekisho_core::{
-    rest::{Ports, Usage, UsageEvent, answer},
+    rest::{ActivityPage, ActivityQuery, PEER_HEADER, Ports, Usage, UsageEvent, answer},
     time::Timestamp,
 };
 
@@ -44,6 +44,10 @@ pub struct Notes(RefCell<Vec<UsageEvent>>);
 impl Usage for Notes {
     fn note(&self, event: UsageEvent) {
         self.0.borrow_mut().push(event);
+    }
+
+    fn recent(&self, wanted: ActivityQuery) -> ActivityPage {
+        ActivityPage::of(self.0.borrow().iter(), &wanted)
     }
 }
 
@@ -103,6 +107,10 @@ impl Carrier for NativeCarrier {
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
-        self.answer(&builder.body(request.body.clone()).unwrap())
+        let mut request = builder.body(request.body.clone()).unwrap();
+        // As a host's front does: its word stands, not the client's.
+        let peer = http::HeaderValue::from_static("127.0.0.1");
+        request.headers_mut().insert(PEER_HEADER, peer);
+        self.answer(&request)
     }
 }

@@ -13,10 +13,12 @@ use sekisho_tests::{
 
 /// A route, then the status for each of [`COLUMNS`]. `V`, `I` and `F` are a vault, an item and a file.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, [u16; 10]); 21] = [
+const TABLE: [(&str, &str, [u16; 10]); 23] = [
     //                                            none garb other expi revo   r    w    rw  hidden private
     ("GET",    "/heartbeat",                     [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET",    "/health",                        [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
+    ("GET",    "/ready",                         [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
+    ("GET",    "/v1/activity",                   [401, 401, 401, 401, 401, 200, 200, 200, 200, 200]),
     ("GET",    "/v1/vaults",                     [401, 401, 401, 401, 401, 200, 200, 200, 200, 200]),
     ("GET",    "/v1/vaults?filter=name+eq+%22Demo%22", [401, 401, 401, 401, 401, 200, 200, 200, 200, 200]),
     ("GET",    "/v1/vaults/V",                   [401, 401, 401, 401, 401, 200, 200, 200, 403, 403]),

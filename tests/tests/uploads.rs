@@ -68,7 +68,9 @@ fn bearer() -> String {
 fn content(size: usize) -> Vec<u8> {
     let mut state = 1u64;
     let byte = |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (state >> 56) as u8
     };
     (0..size).map(byte).collect()
@@ -92,7 +94,10 @@ fn twenty_megabytes_there_and_back() {
         let mut client = Client::of(serving);
         let files = format!("{}/files", client.item);
         let file = client.json("POST", &format!("{files}?name=big.bin"), &[], &content);
-        assert_eq!((&file["name"], &file["size"]), (&json!("big.bin"), &json!(SIZE)));
+        assert_eq!(
+            (&file["name"], &file["size"]),
+            (&json!("big.bin"), &json!(SIZE))
+        );
         let path = file["content_path"].as_str().unwrap();
         let whole = client.ask("GET", path, &[], b"");
         assert_eq!((whole.status, whole.body.len()), (200, SIZE));
@@ -101,7 +106,10 @@ fn twenty_megabytes_there_and_back() {
         // Other content under the same id.
         let target = format!("{files}/{}", file["id"].as_str().unwrap());
         let replaced = client.json("PUT", &target, &[], &content[..100_000]);
-        assert_eq!((&replaced["id"], &replaced["size"]), (&file["id"], &json!(100_000)));
+        assert_eq!(
+            (&replaced["id"], &replaced["size"]),
+            (&file["id"], &json!(100_000))
+        );
         assert_eq!(client.files().as_array().unwrap().len(), 1);
         assert!(client.ask("GET", path, &[], b"").body == content[..100_000]);
         assert_eq!(client.ask("DELETE", &target, &[], b"").status, 204);
@@ -157,7 +165,10 @@ fn names_are_any_text() {
             assert_eq!(file["name"], name, "{target}");
             let shown = client.ask("GET", file["content_path"].as_str().unwrap(), &[], b"");
             let told = shown.header("content-disposition").unwrap();
-            assert!(told.ends_with("''Schl%C3%BCssel%20f%C3%BCr%20M%C3%BCller%20%E5%90%8D%2Etxt"), "{told}");
+            assert!(
+                told.ends_with("''Schl%C3%BCssel%20f%C3%BCr%20M%C3%BCller%20%E5%90%8D%2Etxt"),
+                "{told}"
+            );
         }
         assert_eq!(client.files().as_array().unwrap().len(), 4);
     });
@@ -170,7 +181,11 @@ fn a_form_is_no_content() {
         let target = format!("{}/files?name=x", client.item);
         let form = [("content-type", "multipart/form-data; boundary=b")];
         for method in ["POST", "PUT"] {
-            let file = if method == "PUT" { "/aaaaaaaaaaaaaaaaaaaaaaaaa2" } else { "" };
+            let file = if method == "PUT" {
+                "/aaaaaaaaaaaaaaaaaaaaaaaaa2"
+            } else {
+                ""
+            };
             let target = target.replace('?', &format!("{file}?"));
             let answer = client.ask(method, &target, &form, b"--b\r\n\r\nx\r\n--b--\r\n");
             assert_eq!(answer.status, 415, "{method}");
@@ -183,7 +198,9 @@ fn a_form_is_no_content() {
 /// Sends a head and what comes of its body, then no more.
 fn cut(serving: &Serving, head: &str, sent: &[u8], end: Option<Shutdown>) -> Option<RawAnswer> {
     let mut stream = TcpStream::connect(serving.addr()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     let bearer = bearer();
     let (vault, item) = World::get().items["x"];
     let head = format!(
@@ -218,7 +235,11 @@ fn what_breaks_off_was_never_there() {
                 // One who says that no more comes is told; so is one who falls silent.
                 if let Some(answer) = cut(serving, head, sent, end) {
                     let told = answer.json().unwrap_or_default();
-                    assert!((400..500).contains(&answer.status), "{head} {end:?}: {} {told}", answer.status);
+                    assert!(
+                        (400..500).contains(&answer.status),
+                        "{head} {end:?}: {} {told}",
+                        answer.status
+                    );
                     assert_eq!(told["status"], answer.status);
                 }
             }

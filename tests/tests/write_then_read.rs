@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 const NATIVE: usize = 4_800;
 const COMPONENT: usize = 200;
 /// Items of a test's making that are there at once.
-const MOST: usize = 12;
+const MOST: usize = 8;
 
 /// One client with one token.
 struct Client {
@@ -191,9 +191,17 @@ impl Rounds {
         let note = |field: &&Value| field["id"] == "note";
         let found = item["fields"].as_array().unwrap().iter().find(note);
         let shown = (&item["title"], &item["version"], &found.unwrap()["value"]);
-        let wanted = (&json!(expected.title), &json!(expected.version), &json!(expected.value));
+        let wanted = (
+            &json!(expected.title),
+            &json!(expected.version),
+            &json!(expected.value),
+        );
         assert_eq!(shown, wanted, "by id, round {}", self.count);
-        assert_eq!(self.titled(&expected.title), [id.clone()], "by title");
+        assert_eq!(
+            self.titled(&expected.title),
+            std::slice::from_ref(&id),
+            "by title"
+        );
         if let Some(gone) = gone {
             assert_eq!(self.titled(gone), Vec::<String>::new(), "the old title");
         }
@@ -207,7 +215,11 @@ impl Rounds {
         ids(&self.reader.get(&target))
     }
 
+    /// Every fourth time: a list costs more than all the other reads of a round.
     fn compare_list(&mut self) {
+        if !self.count.is_multiple_of(4) {
+            return;
+        }
         let target = self.reader.items.clone();
         let list = self.reader.get(&target);
         let list = list.as_array().unwrap();
@@ -250,7 +262,11 @@ fn no_read_is_stale_in_components() {
 }
 
 /// Asks all at once, each client on a connection of its own, and hands back the answers.
-fn at_once(serving: &Serving, count: usize, ask: impl Fn(usize, &mut Client) -> RawAnswer + Sync) -> Vec<RawAnswer> {
+fn at_once(
+    serving: &Serving,
+    count: usize,
+    ask: impl Fn(usize, &mut Client) -> RawAnswer + Sync,
+) -> Vec<RawAnswer> {
     let start = Barrier::new(count);
     let (start, ask) = (&start, &ask);
     thread::scope(|scope| {
@@ -278,7 +294,12 @@ fn parallel_writers(engine: EngineKind) {
     let before = ids(&reader.get(&target)).len();
     let answers = at_once(&serving, 64, |number, client| {
         let target = client.items.clone();
-        client.ask("POST", &target, &[], draft(&format!("Writer {number}"), "x"))
+        client.ask(
+            "POST",
+            &target,
+            &[],
+            draft(&format!("Writer {number}"), "x"),
+        )
     });
     let statuses: BTreeSet<u16> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses, BTreeSet::from([200]));
@@ -328,14 +349,21 @@ fn retries_and_preconditions(engine: EngineKind) {
     let seen = [("if-match", seen.header("etag").unwrap())];
     let patch = json!([{ "op": "replace", "path": "/title", "value": "Twice" }]);
     assert_eq!(client.ask("PATCH", &item, &seen, patch.clone()).status, 200);
-    for (method, body) in [("PUT", draft("Late", "x")), ("PATCH", patch), ("DELETE", Value::Null)] {
+    for (method, body) in [
+        ("PUT", draft("Late", "x")),
+        ("PATCH", patch),
+        ("DELETE", Value::Null),
+    ] {
         let answer = client.ask(method, &item, &seen, body);
         assert_eq!(answer.status, 412, "{method}");
         assert_eq!(answer.json().unwrap()["status"], 412);
     }
     assert_eq!(client.get(&item)["title"], "Twice");
     let current = [("if-match", "\"2\"")];
-    assert_eq!(client.ask("DELETE", &item, &current, Value::Null).status, 204);
+    assert_eq!(
+        client.ask("DELETE", &item, &current, Value::Null).status,
+        204
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rusqlite::{Connection, Row, TransactionBehavior, params};
 use sekisho_core::{
     id::{EnvironmentId, ItemId, UserId, VaultId},
-    rest::{Action, UsageEvent},
+    rest::{Action, Caller, UsageEvent},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -163,6 +163,8 @@ pub(super) fn list(
                 item: item(row)?,
                 item_version: version.map(i64::unsigned_abs),
                 at: columns::time(row, "at")?,
+                // Which program it was stays with the host: the account counts tokens and items.
+                caller: Caller::default(),
             },
         })
     })?;

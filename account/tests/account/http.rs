@@ -135,6 +135,7 @@ fn round_trip(world: &World, server: &Server) {
         item: Some(item.id),
         item_version: Some(1),
         at: now(),
+        caller: Default::default(),
     };
     let reports = [UsageReport {
         id: "1".into(),

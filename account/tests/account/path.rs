@@ -162,6 +162,7 @@ fn an_access_is_counted_once() {
             item: None,
             item_version: None,
             at: now(),
+            caller: Default::default(),
         },
     };
     let (one, two) = (report("a"), report("b"));

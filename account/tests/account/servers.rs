@@ -125,6 +125,7 @@ fn a_list_tells_a_tokens_standing_and_last_use() {
         item: None,
         item_version: None,
         at: used,
+        caller: Default::default(),
     };
     let reports = [UsageReport {
         id: "1".into(),

@@ -28,6 +28,7 @@ fn report(
         item: Some(item),
         item_version: Some(1),
         at: Timestamp::from_seconds(at),
+        caller: Default::default(),
     };
     UsageReport {
         id: id.to_string(),

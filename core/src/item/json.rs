@@ -8,11 +8,11 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::fmt;
+use core::{cell::Cell, fmt};
 
 use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, SeqAccess, Visitor},
+    Deserializer,
+    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value, json};
 use zeroize::{Zeroize, Zeroizing};
@@ -26,10 +26,22 @@ use crate::{
     time::Timestamp,
 };
 
+/// Most values in one body. Four megabytes of commas are a hundred megabytes of values: more than a guest has.
+const MAX_VALUES: usize = 100_000;
+
 /// Parses a client's bytes. Refuses members that stand twice: two readers could disagree on which one counts.
 pub fn parse(bytes: &[u8]) -> Result<Value, ItemError> {
-    match serde_json::from_slice::<Strict>(bytes) {
-        Ok(Strict(value)) => Ok(value),
+    let room = Cell::new(MAX_VALUES);
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let parsed = Strict { room: &room }
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value));
+    match parsed {
+        Ok(value) => Ok(value),
+        Err(_) if room.get() == 0 => Err(ItemError::TooLarge {
+            what: "values",
+            limit: MAX_VALUES,
+        }),
         // A serde error repeats the input: only where it is may be told (invariant 7).
         Err(error) if error.is_data() => Err(ItemError::DuplicateMember),
         Err(error) => Err(ItemError::NotJson {
@@ -39,17 +51,26 @@ pub fn parse(bytes: &[u8]) -> Result<Value, ItemError> {
     }
 }
 
-struct Strict(Value);
+/// Reads any JSON, within what room there is.
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    room: &'a Cell<usize>,
+}
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let room = self.room.get().saturating_sub(1);
+        self.room.set(room);
+        if room == 0 {
+            return Err(de::Error::custom("too many values"));
+        }
+        deserializer.deserialize_any(self)
     }
 }
 
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,14 +99,15 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Strict(value)) = sequence.next_element()? {
+        while let Some(value) = sequence.next_element_seed(self)? {
             values.push(value);
         }
         Ok(Value::Array(values))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some((name, Strict(value))) = members.next_entry::<String, Strict>()? {
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(self)?;
             if map.insert(name, value).is_some() {
                 return Err(de::Error::custom("a member stands twice"));
             }

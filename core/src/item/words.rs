@@ -188,6 +188,7 @@ impl FieldType {
     }
 
     /// The words of types that a client may bring.
+    #[cfg(test)]
     pub fn creatable() -> impl Iterator<Item = &'static str> {
         static ALL: [FieldType; 17] = FieldType::ALL;
         ALL.iter()

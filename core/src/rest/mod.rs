@@ -21,9 +21,10 @@ use crate::{
     id::{ItemId, TokenId, VaultId},
     records::{Head, Records},
     time::Timestamp,
-    token::{Grant, RawToken},
+    token::{Grant, RawToken, TokenError},
 };
 
+mod activity;
 mod batch;
 mod body;
 mod files;
@@ -39,6 +40,7 @@ mod status;
 mod upload;
 mod write;
 
+pub use activity::{ActivityPage, ActivityQuery, Caller, PEER_HEADER};
 pub use body::Body;
 pub use refusal::Refusal;
 pub use route::Route;
@@ -70,6 +72,47 @@ pub struct Ports<'a> {
 pub trait Usage {
     /// Notes one access. It must not fail and not wait.
     fn note(&self, event: UsageEvent);
+    /// The newest of what was noted, as far back as this runtime remembers.
+    fn recent(&self, wanted: ActivityQuery) -> ActivityPage;
+    /// Counts one look at a bearer. Whoever counts nothing need not listen.
+    fn checked(&self, _verdict: Verdict) {}
+}
+
+/// What a look at a bearer came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may go on.
+    Accepted,
+    /// There is none.
+    Missing,
+    /// [`TokenError::Malformed`]
+    Malformed,
+    /// [`TokenError::Forged`]
+    Forged,
+    /// [`TokenError::OtherServer`]
+    OtherServer,
+    /// [`TokenError::NotSynchronised`]
+    NotSynchronised,
+    /// [`TokenError::Revoked`]
+    Revoked,
+    /// [`TokenError::Expired`]
+    Expired,
+    /// Nobody could tell: records were not to be had.
+    Unavailable,
+}
+
+impl From<TokenError> for Verdict {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Malformed => Self::Malformed,
+            TokenError::Forged => Self::Forged,
+            TokenError::OtherServer => Self::OtherServer,
+            TokenError::NotSynchronised => Self::NotSynchronised,
+            TokenError::Revoked => Self::Revoked,
+            TokenError::Expired => Self::Expired,
+            TokenError::Records(_) => Self::Unavailable,
+        }
+    }
 }
 
 /// What was done.
@@ -117,6 +160,9 @@ pub struct UsageEvent {
     pub item_version: Option<u64>,
     /// When.
     pub at: Timestamp,
+    /// Who asked.
+    #[serde(default, skip_serializing_if = "Caller::is_unknown")]
+    pub caller: Caller,
 }
 
 /// An answer.
@@ -139,6 +185,25 @@ fn respond(reply: Result<Reply, Refusal>, request_id: &str, is_head: bool) -> Re
 /// A refusal made by a carrier before [`answer`] could be asked: too large, too slow, too many.
 pub fn refuse(refusal: &Refusal, request_id: &str) -> Response {
     Reply::refused(refusal, request_id).into_response(request_id, false)
+}
+
+/// Whose request it is, for what a carrier answers on its own; a refusal is the one that [`answer`] would give.
+#[allow(
+    clippy::result_large_err,
+    reason = "moved once for each stream of events, not for each read"
+)]
+pub fn authenticate<T>(request: &Request<T>, ports: &mut Ports<'_>) -> Result<Grant, Response> {
+    let request_id = request_id(request, ports.rng);
+    match Asked::admit(request, ports, &request_id) {
+        Ok(asked) => Ok(asked.grant),
+        Err(refusal) => Err(refuse(&refusal, &request_id)),
+    }
+}
+
+/// An answer that a carrier makes on its own, with the headers that every answer has.
+pub fn present(content_type: &'static str, body: Vec<u8>, request_id: &str) -> Response {
+    let body = Body::full(Zeroizing::new(body));
+    Reply::stream(StatusCode::OK, content_type, body).into_response(request_id, false)
 }
 
 /// The client's own id for the request if it is a sane one, else a fresh UUID (RFC 9562 version 4).
@@ -185,6 +250,7 @@ fn decide(
     match route {
         Route::Heartbeat => return Ok(status::heartbeat()),
         Route::Health => return Ok(status::health(ports.records)),
+        Route::Ready => return status::ready(ports.records, ports.now),
         Route::OpenApi => return Ok(openapi::answer()),
         _ => {}
     }
@@ -193,7 +259,10 @@ fn decide(
     }
     let asked = Asked::admit(request, ports, request_id)?;
     match route {
-        Route::Heartbeat | Route::Health | Route::OpenApi => Err(Refusal::no_route()),
+        Route::Heartbeat | Route::Health | Route::Ready | Route::OpenApi => {
+            Err(Refusal::no_route())
+        }
+        Route::Activity => activity::list(&asked, ports),
         Route::Vaults => read::vaults(&asked, ports),
         Route::Vault(vault) => read::vault(&asked, ports, &vault),
         Route::Items(vault) => list::items(&asked, ports, &vault),
@@ -236,12 +305,16 @@ impl<'a> Asked<'a> {
         ports: &Ports<'_>,
         request_id: &str,
     ) -> Result<Self, Refusal> {
-        let bearer = bearer(request.headers()).ok_or_else(Refusal::no_token)?;
-        let head = ports.records.head().map_err(Refusal::fault)?;
-        if ports.now > head.issued_at.plus_seconds(head.max_stale) {
-            return Err(Refusal::stale());
-        }
-        let grant = RawToken::parse(bearer)?.check(&head, ports.records, ports.now)?;
+        let Some(bearer) = bearer(request.headers()) else {
+            ports.usage.checked(Verdict::Missing);
+            return Err(Refusal::no_token());
+        };
+        let head = status::fresh_head(ports.records, ports.now)
+            .inspect_err(|_| ports.usage.checked(Verdict::Unavailable))?;
+        let grant = RawToken::parse(bearer)
+            .and_then(|token| token.check(&head, ports.records, ports.now))
+            .inspect_err(|error| ports.usage.checked((*error).into()))?;
+        ports.usage.checked(Verdict::Accepted);
         Ok(Self {
             parts: RequestParts {
                 headers: request.headers(),
@@ -280,6 +353,7 @@ impl<'a> Asked<'a> {
             item: item.map(|(id, _)| id),
             item_version: item.map(|(_, version)| version),
             at: ports.now,
+            caller: Caller::of(self.parts.headers, &self.request_id),
         });
     }
 
@@ -300,13 +374,14 @@ impl<'a> Asked<'a> {
             item,
             item_version: None,
             at: ports.now,
+            caller: Caller::of(self.parts.headers, &self.request_id),
         });
         Refusal::access(error, action.verb(), vault)
     }
 }
 
 /// The bearer's text (RFC 6750 §2.1); the scheme is read in any case.
-fn bearer(headers: &http::HeaderMap) -> Option<&str> {
+pub fn bearer(headers: &http::HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

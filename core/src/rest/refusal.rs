@@ -113,12 +113,14 @@ impl Refusal {
         .hint("an id has 26 lower-case letters and digits; find names with ?filter=title eq \"…\"")
     }
 
-    pub(super) fn no_route() -> Self {
+    /// There is no such path.
+    pub fn no_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "no_route", "Not found")
             .hint("the API lives under /v1; see /openapi.json")
     }
 
-    pub(super) fn method(allowed: &'static str) -> Self {
+    /// There is such a path, but not for this method.
+    pub fn method(allowed: &'static str) -> Self {
         let mut refusal = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
@@ -150,6 +152,15 @@ impl Refusal {
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             format!("Request body is larger than {limit} bytes"),
+        )
+    }
+
+    /// The body is not framed as it must be, or its end never came.
+    pub fn body_broken() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "body_broken",
+            "The request's body is not whole",
         )
     }
 

@@ -14,8 +14,12 @@ pub enum Route {
     Heartbeat,
     /// `GET /health`
     Health,
+    /// `GET /ready`, our addition
+    Ready,
     /// `GET /openapi.json`, our addition
     OpenApi,
+    /// `GET /v1/activity`
+    Activity,
     /// `GET /v1/vaults`
     Vaults,
     /// `POST /v1/batch`, our addition
@@ -57,7 +61,9 @@ impl Route {
         match segments.as_slice() {
             ["heartbeat"] => get(method, Self::Heartbeat),
             ["health"] => get(method, Self::Health),
+            ["ready"] => get(method, Self::Ready),
             ["openapi.json"] => get(method, Self::OpenApi),
+            ["v1", "activity"] => get(method, Self::Activity),
             ["v1", "vaults"] => get(method, Self::Vaults),
             ["v1", "batch"] if *method == Method::POST => Ok(Self::Batch),
             ["v1", "batch"] => Err(Refusal::method("POST")),

@@ -1,4 +1,4 @@
-//! `/heartbeat` and `/health`: no token, no secret (connect-contract.md §1, §2.8).
+//! `/heartbeat`, `/health` and `/ready`: no token, no secret (connect-contract.md §1, §2.8).
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -6,8 +6,11 @@ use http::StatusCode;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Body, CONNECT_VERSION, Reply};
-use crate::records::{Fault, Records};
+use super::{Body, CONNECT_VERSION, Refusal, Reply};
+use crate::{
+    records::{Fault, Head, Records},
+    time::Timestamp,
+};
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -64,4 +67,30 @@ pub(super) fn health(records: &dyn Records) -> Reply {
     Reply::json(Zeroizing::new(
         serde_json::to_vec(&health).unwrap_or_default(),
     ))
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    status: &'a str,
+    version: u64,
+}
+
+/// Our addition (pains.md no. 6): 200 only while a set is served that may be served.
+pub(super) fn ready(records: &dyn Records, now: Timestamp) -> Result<Reply, Refusal> {
+    let ready = Ready {
+        status: "ready",
+        version: fresh_head(records, now)?.version,
+    };
+    Ok(Reply::json(Zeroizing::new(
+        serde_json::to_vec(&ready).unwrap_or_default(),
+    )))
+}
+
+/// What is served, if it may be served now.
+pub(super) fn fresh_head(records: &dyn Records, now: Timestamp) -> Result<Head, Refusal> {
+    let head = records.head().map_err(Refusal::fault)?;
+    if now > head.issued_at.plus_seconds(head.max_stale) {
+        return Err(Refusal::stale());
+    }
+    Ok(head)
 }

@@ -135,6 +135,11 @@ impl<'a> Upload<'a> {
         super::refuse(refusal, &self.asked.request_id)
     }
 
+    /// The answer to a content that broke off.
+    pub fn broken(self) -> Response {
+        self.refuse(&Refusal::body_broken())
+    }
+
     fn store(&mut self, last: bool, ports: &Ports<'_>) -> Result<(), Refusal> {
         let position = ChunkPosition {
             index: self.index,

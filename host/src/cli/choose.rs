@@ -73,7 +73,7 @@ pub(super) fn one<T: Named>(things: Vec<T>, wanted: &str) -> Result<T, Failure> 
 }
 
 /// Several things of one name.
-pub(super) fn ambiguous(what: &str, wanted: &str, ids: impl Iterator<Item = String>) -> Failure {
+pub(crate) fn ambiguous(what: &str, wanted: &str, ids: impl Iterator<Item = String>) -> Failure {
     let ids: Vec<String> = ids.collect();
     Failure::new(
         format!("{} {what}s are called {}", ids.len(), quoted(wanted)),
@@ -82,7 +82,7 @@ pub(super) fn ambiguous(what: &str, wanted: &str, ids: impl Iterator<Item = Stri
 }
 
 /// A name that was typed, cut and without what a terminal would obey.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     let short: String = super::output::plain(name).chars().take(64).collect();
     format!("'{short}'")
 }

@@ -12,9 +12,13 @@ mod duration;
 mod failure;
 mod health;
 mod import;
+mod inject;
 mod item;
 mod log;
+mod outfile;
 mod output;
+mod read;
+mod run;
 mod session;
 mod typed;
 mod up;
@@ -26,7 +30,9 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
     attach::{attach, put_new},
+    choose::{ambiguous, quoted},
     failure::Failure,
+    output::plain,
 };
 use self::{
     failure::Done,
@@ -40,7 +46,8 @@ use self::{
   sekisho up
   sekisho item create --vault Demo --title Mail username=wendy --generate-password
   sekisho connect token create ci --server default --vault Demo,r --expires-in 30d
-  sekisho import export.1pux")]
+  sekisho import export.1pux
+  sekisho read op://Demo/Mail/password")]
 struct LowArgs {
     #[command(flatten)]
     session: LowSession,
@@ -66,6 +73,12 @@ enum LowCommand {
     /// Credentials files of Connect servers.
     #[command(subcommand)]
     Credentials(credentials::LowCredentials),
+    /// Print a secret by its reference, from any Connect server.
+    Read(read::LowRead),
+    /// Fill a template with secrets, from any Connect server.
+    Inject(inject::LowInject),
+    /// Run a command with secrets in its environment, from any Connect server.
+    Run(run::LowRun),
     /// Ask a running server whether it is alive.
     Health(health::LowHealth),
     /// Print a completion script for a shell.
@@ -79,7 +92,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => return typed::refuse(error),
     };
     match run(args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             output::complain(&failure);
             failure.exit_code()
@@ -87,16 +100,20 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(args: LowArgs) -> Done {
+fn run(args: LowArgs) -> Result<ExitCode, Failure> {
     let session = args.session.decide()?;
-    match args.command {
+    let done: Done = match args.command {
         LowCommand::Up(low) => low.run(&session),
         LowCommand::Vault(low) => low.run(&session),
         LowCommand::Item(low) => low.run(&session),
         LowCommand::Connect(low) => low.run(&session),
         LowCommand::Import(low) => low.run(&session),
         LowCommand::Credentials(low) => low.run(&session),
+        LowCommand::Read(low) => low.run(),
+        LowCommand::Inject(low) => low.run(),
+        LowCommand::Run(low) => return low.run(),
         LowCommand::Health(low) => low.run(&session),
         LowCommand::Completions(low) => low.run(&session),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

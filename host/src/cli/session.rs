@@ -85,6 +85,12 @@ impl Session {
         })
     }
 
+    /// Whether there is an account whose operator could be asked.
+    pub(super) fn has_account(&self) -> bool {
+        let place = self.place.as_ref();
+        place.is_some_and(|place| place.account().exists())
+    }
+
     /// The operator whose key file lies with the account.
     pub(super) fn operator(&self) -> Result<Operator, Failure> {
         let place = self.place()?;

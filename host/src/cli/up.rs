@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use clap::Args;
-use sekisho_host::engine::EngineKind;
+use sekisho_core::secret::SecretText;
+use sekisho_host::{engine::EngineKind, metrics::MetricsAccess};
 use serde_json::json;
 
 use super::{
@@ -36,6 +37,25 @@ pub(super) struct LowUp {
     /// How long to serve without contact to the account.
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = clap::builder::ValueParser::from(str::parse::<Seconds>))]
     max_stale: Seconds,
+    /// Largest file inlined in an answer, in KB; larger ones are answered 413.
+    #[arg(
+        long,
+        value_name = "KB",
+        env = "OP_MAX_INLINE_FILE_SIZE_KB",
+        default_value_t = 100
+    )]
+    max_inline: u32,
+    /// Show /metrics only to who brings this bearer; without it, to everybody, as 1Password Connect does.
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "SEKISHO_METRICS_TOKEN",
+        hide_env_values = true
+    )]
+    metrics_token: Option<String>,
+    /// Serve /metrics here and not beside the API.
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<String>,
     /// What is logged: error, warn, info, debug, trace [env: OP_LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -48,6 +68,17 @@ impl LowUp {
             .engine
             .parse()
             .map_err(|error: String| Failure::usage(error, "see --engine"))?;
+        let metrics = MetricsAccess {
+            token: self
+                .metrics_token
+                .filter(|token| !token.is_empty())
+                .map(SecretText::new),
+            listen: self
+                .metrics_listen
+                .as_deref()
+                .map(parse_listen)
+                .transpose()?,
+        };
         log::start(self.log_level.as_deref())?;
         let place = session.place()?;
         let lock = Lock::take(place)?;
@@ -62,7 +93,9 @@ impl LowUp {
             listen,
             engine,
             max_stale: self.max_stale.0,
+            max_inline: u64::from(self.max_inline) * 1024,
             replica: place.replica(),
+            metrics,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use sekisho_account::operator::OpenVault;
-use sekisho_core::records::VaultType;
+use sekisho_core::{records::VaultType, vault::VaultAttributes};
 use serde_json::{Value, json};
 
 use super::{Session, choose, failure::Done, output};
@@ -28,6 +28,32 @@ pub(super) enum LowVault {
         /// Its name or id.
         vault: String,
     },
+    /// Change a vault's name or description.
+    #[command(after_help = "Examples:\n  sekisho vault edit Production --name Prod")]
+    Edit {
+        /// Its name or id.
+        vault: String,
+        /// The new name.
+        #[arg(long, required_unless_present = "description")]
+        name: Option<String>,
+        /// The new description.
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// Delete a vault for good, with all that is in it.
+    #[command(visible_aliases = ["rm", "remove"])]
+    Delete {
+        /// Its name or id.
+        vault: String,
+    },
+    /// Give a vault a new key and seal everything in it anew; readers and writers go on meanwhile.
+    #[command(
+        after_help = "Do so when somebody who held the vault shall not read it any more. What was begun and broke off is taken up again."
+    )]
+    RotateKey {
+        /// Its name or id.
+        vault: String,
+    },
 }
 
 impl LowVault {
@@ -41,6 +67,35 @@ impl LowVault {
             }
             Self::List => list(session, &operator.vaults()?),
             Self::Get { vault } => show(session, &choose::vault(&operator, &vault)?),
+            Self::Edit {
+                vault,
+                name,
+                description,
+            } => {
+                let vault = choose::vault(&operator, &vault)?;
+                let attributes = VaultAttributes {
+                    name: name.unwrap_or(vault.attributes.name),
+                    description: description.unwrap_or(vault.attributes.description),
+                };
+                operator.edit_vault(vault.id, vault.attribute_version, &attributes)?;
+                show(session, &operator.vault(vault.id)?)
+            }
+            Self::Delete { vault } => {
+                let vault = choose::vault(&operator, &vault)?;
+                operator.delete_vault(vault.id)?;
+                session.print(
+                    || json!({ "id": vault.id, "state": "DELETED" }),
+                    || output::line(&format!("Deleted: {}", vault.id)),
+                )
+            }
+            Self::RotateKey { vault } => {
+                let vault = choose::vault(&operator, &vault)?;
+                operator.rotate_vault_key(vault.id)?;
+                session.print(
+                    || json!({ "id": vault.id, "rotated": true }),
+                    || output::line(&format!("Rotated: {}", vault.id)),
+                )
+            }
         }
     }
 }

@@ -219,15 +219,16 @@ impl Connect {
                 "redirects are not followed: set OP_CONNECT_HOST to where the server really is"
             }
             400 | 404 => "check the names; ids work too",
-            401 => "check OP_CONNECT_TOKEN: it may have expired, been revoked, or be of another server",
-            403 => "the token does not open that vault: `sekisho connect token list` shows what it opens",
+            401 => {
+                "check OP_CONNECT_TOKEN: it may have expired, been revoked, or be of another server"
+            }
+            403 => {
+                "the token does not open that vault: `sekisho connect token list` shows what it opens"
+            }
             413 => "the file is larger than the server gives",
             _ => "look at the server's log, then try again",
         };
-        Failure::new(
-            format!("{} answers {status}: {message}", self.base),
-            help,
-        )
+        Failure::new(format!("{} answers {status}: {message}", self.base), help)
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
@@ -282,7 +283,8 @@ fn percent_encode(text: &str) -> String {
             byte => {
                 encoded.push('%');
                 for digit in [byte >> 4, byte & 15] {
-                    encoded.extend(char::from_digit(digit.into(), 16).map(|c| c.to_ascii_uppercase()));
+                    encoded
+                        .extend(char::from_digit(digit.into(), 16).map(|c| c.to_ascii_uppercase()));
                 }
             }
         }
@@ -311,7 +313,9 @@ mod tests {
         assert!(!failure.to_string().contains("hunter2"));
         let token = SecretText::new("t");
         assert!(Connect::new("a:8080", &token, None).is_err());
-        let connect = Connect::new("http://a:8080/v1/", &token, None).ok().unwrap();
+        let connect = Connect::new("http://a:8080/v1/", &token, None)
+            .ok()
+            .unwrap();
         assert_eq!(connect.base, "http://a:8080");
         assert!(!format!("{:?}", connect.authorization).contains("Bearer"));
     }

@@ -27,7 +27,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<(String, SecretText)>, Wrong> {
             }
         };
         let taken = before.len() - rest.len();
-        line += before.bytes().take(taken).filter(|byte| *byte == b'\n').count();
+        line += before
+            .bytes()
+            .take(taken)
+            .filter(|byte| *byte == b'\n')
+            .count();
     }
     Ok(pairs)
 }
@@ -135,7 +139,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_names_the_line() {
-        for (text, line) in [("A=1\nhunter2", 2), ("=x", 1), ("A='x", 1), ("\nA=\"x\" y", 2), ("1A=x", 1)] {
+        for (text, line) in [
+            ("A=1\nhunter2", 2),
+            ("=x", 1),
+            ("A='x", 1),
+            ("\nA=\"x\" y", 2),
+            ("1A=x", 1),
+        ] {
             assert_eq!(parse(text).unwrap_err().0, line, "{text}");
         }
     }

@@ -115,12 +115,19 @@ mod tests {
     use super::*;
 
     fn masked(secrets: &[&str], pieces: &[&str]) -> String {
-        let secrets = secrets.iter().map(|s| Zeroizing::new(s.as_bytes().to_vec()));
+        let secrets = secrets
+            .iter()
+            .map(|s| Zeroizing::new(s.as_bytes().to_vec()));
         let mask = Mask::new(secrets);
         let mut stream = mask.stream();
-        let mut shown: Vec<u8> = pieces.iter().flat_map(|piece| stream.push(piece.as_bytes())).collect();
+        let mut shown: Vec<u8> = pieces
+            .iter()
+            .flat_map(|piece| stream.push(piece.as_bytes()))
+            .collect();
         shown.extend(stream.finish());
-        String::from_utf8(shown).unwrap().replace("<concealed by Sekisho>", "#")
+        String::from_utf8(shown)
+            .unwrap()
+            .replace("<concealed by Sekisho>", "#")
     }
 
     #[test]
@@ -128,7 +135,11 @@ mod tests {
         let text = "a hunter2 b hunter22 c hunt hunter hhunter2";
         let wanted = "a # b ## c hunt hunter h#".replace("##", "#");
         for cut in 1..text.len() {
-            let pieces: Vec<String> = text.as_bytes().chunks(cut).map(|c| String::from_utf8(c.to_vec()).unwrap()).collect();
+            let pieces: Vec<String> = text
+                .as_bytes()
+                .chunks(cut)
+                .map(|c| String::from_utf8(c.to_vec()).unwrap())
+                .collect();
             let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
             assert_eq!(masked(&["hunter2", "hunter22"], &pieces), wanted, "{cut}");
         }
@@ -136,7 +147,10 @@ mod tests {
 
     #[test]
     fn nothing_is_held_that_is_no_beginning() {
-        let mask = Mask::new([Zeroizing::new(b"secret\n".to_vec()), Zeroizing::new(Vec::new())]);
+        let mask = Mask::new([
+            Zeroizing::new(b"secret\n".to_vec()),
+            Zeroizing::new(Vec::new()),
+        ]);
         let mut stream = mask.stream();
         assert_eq!(stream.push(b"name: "), b"name: ");
         assert_eq!(stream.push(b"sec"), b"");

@@ -22,8 +22,8 @@ mod variables;
 pub(crate) use self::{
     connect::Connect,
     env_file::parse as parse_env_file,
-    mask::Mask,
-    resolver::{Resolved, Resolver},
+    mask::{Mask, Masking},
+    resolver::Resolver,
     template::fill,
     variables::expand,
 };

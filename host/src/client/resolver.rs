@@ -52,8 +52,8 @@ impl Resolver {
         let reference = Reference::parse(text).map_err(|error| malformed(&error))?;
         let vault = self.vault(&reference.vault)?;
         let item = self.item_of(&vault, &reference.item)?;
-        let found = reference::find(&item.0, &reference)
-            .map_err(|error| lost(&error, &reference))?;
+        let found =
+            reference::find(&item.0, &reference).map_err(|error| lost(&error, &reference))?;
         match found {
             Target::Field(field) => field_text(field, &reference).map(Resolved::text),
             Target::File(file) => self.file(&vault, &item.0, file, &reference),

@@ -55,7 +55,11 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
         let found = enclosed(rest).or_else(|| bare(rest, text.get(..at)?.chars().next_back()));
         match found {
             Some((reference, length)) => {
-                pieces.extend(text.get(begin..at).filter(|t| !t.is_empty()).map(Piece::Text));
+                pieces.extend(
+                    text.get(begin..at)
+                        .filter(|t| !t.is_empty())
+                        .map(Piece::Text),
+                );
                 pieces.push(Piece::Reference(reference, at));
                 at += length;
                 begin = at;
@@ -129,7 +133,10 @@ mod tests {
             ("{{op://my vault/i/f}}x", "<op://my vault/i/f>x"),
             ("{{ op://${E}/i/${F}}}", "<op://${E}/i/${F}>"),
             ("a=op://v/i/f\nb", "a=<op://v/i/f>\nb"),
-            ("\"op://v/i/f?attribute=otp\",", "\"<op://v/i/f?attribute=otp>\","),
+            (
+                "\"op://v/i/f?attribute=otp\",",
+                "\"<op://v/i/f?attribute=otp>\",",
+            ),
             ("op://$E/i-${F:-x y}/f g", "<op://$E/i-${F:-x y}/f> g"),
             ("xop://v/i/f \\op://v/i/f", "xop://v/i/f \\op://v/i/f"),
             ("{{ .Values.a }} {{ x", "{{ .Values.a }} {{ x"),

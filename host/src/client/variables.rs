@@ -31,12 +31,17 @@ pub(crate) fn expand(
             ));
         }
         let value = variable(name).filter(|value| !value.is_empty());
-        let value = value.or_else(|| default.map(str::to_owned)).ok_or_else(|| {
-            Failure::new(
-                format!("a reference names the variable {}, which is not set", quoted(name)),
-                "set it, or give a default: ${NAME:-default}",
-            )
-        })?;
+        let value = value
+            .or_else(|| default.map(str::to_owned))
+            .ok_or_else(|| {
+                Failure::new(
+                    format!(
+                        "a reference names the variable {}, which is not set",
+                        quoted(name)
+                    ),
+                    "set it, or give a default: ${NAME:-default}",
+                )
+            })?;
         expanded.push_str(&value);
     }
     expanded.push_str(rest);

@@ -15,6 +15,7 @@ use sekisho_core::{records::Fault, rest};
 use zeroize::Zeroizing;
 
 use super::{component::GuestBody, link::Link};
+use crate::events::EventBody;
 
 /// The body of a request.
 pub enum RequestBody {
@@ -58,6 +59,8 @@ pub enum AnswerBody {
     Native(Box<NativeBody>),
     /// A guest's, piece by piece.
     Guest(Box<GuestBody>),
+    /// Changes, as they happen.
+    Events(EventBody),
 }
 
 impl AnswerBody {
@@ -105,6 +108,9 @@ impl Body for AnswerBody {
                 )
             }
             Self::Guest(guest) => guest.poll_frame(context),
+            Self::Events(events) => events
+                .poll_piece(context)
+                .map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
         }
     }
 

@@ -15,14 +15,17 @@ use sekisho_core::{
         DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
         SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
     },
-    rest::{Usage, UsageEvent},
+    rest::{ActivityPage, ActivityQuery, Usage, UsageEvent, Verdict},
 };
 
 use crate::{
+    activity::Activity,
     clock::Clock,
+    events::Events,
     live::Live,
+    metrics::Metrics,
     random::Random,
-    sync::{Chunks, UsageQueue, Writer},
+    sync::{Chunks, Turn, UsageQueue, WriteRefused, Writer},
 };
 
 /// What does not change from request to request.
@@ -46,6 +49,12 @@ pub struct Backing {
     pub chunks: Arc<Chunks>,
     /// Takes notes of accesses.
     pub usage: UsageQueue,
+    /// The newest of them, to be shown.
+    pub activity: Activity,
+    /// Who wants to be told of changes.
+    pub events: Arc<Events>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random bytes.
@@ -60,6 +69,8 @@ pub(crate) struct Link {
     view: RefCell<Arc<Snapshot>>,
     /// Set by each piece of a file that went through: such a request may take long without being stuck.
     moved_on: Cell<bool>,
+    /// After a conflict: it is still this request's turn, so that its next attempt cannot be overtaken.
+    turn: RefCell<Option<Turn>>,
 }
 
 impl Link {
@@ -69,11 +80,17 @@ impl Link {
             backing,
             view,
             moved_on: Cell::new(false),
+            turn: RefCell::default(),
         }
     }
 
     pub(crate) fn backing(&self) -> &Arc<Backing> {
         &self.backing
+    }
+
+    /// Notes that a piece of a file goes through.
+    pub(crate) fn moves_on(&self) {
+        self.moved_on.set(true);
     }
 
     /// Whether a piece of a file went through since this was last asked.
@@ -100,9 +117,9 @@ impl Link {
 
     /// [`Records::put`] for those who can wait without blocking.
     pub(crate) async fn put_async(&mut self, request: PutRequest) -> Result<(), Fault> {
-        let next = self.backing.writer.put(request).await?;
-        *self.view.get_mut() = next;
-        Ok(())
+        let turn = self.turn.take();
+        let result = self.backing.writer.put(request, turn).await;
+        self.written(result)
     }
 
     /// [`Records::put_chunk`] for those who can wait without blocking.
@@ -113,9 +130,26 @@ impl Link {
 
     /// [`Records::delete`] for those who can wait without blocking.
     pub(crate) async fn delete_async(&mut self, request: DeleteRequest) -> Result<(), Fault> {
-        let next = self.backing.writer.delete(request).await?;
-        *self.view.get_mut() = next;
-        Ok(())
+        let turn = self.turn.take();
+        let result = self.backing.writer.delete(request, turn).await;
+        self.written(result)
+    }
+
+    /// What this request sees from now on: its own write, or what came before it.
+    fn written(&self, result: Result<Arc<Snapshot>, WriteRefused>) -> Result<(), Fault> {
+        match result {
+            Ok(next) => {
+                self.view.replace(next);
+                Ok(())
+            }
+            Err(refused) => {
+                if let Some((newest, turn)) = refused.again {
+                    self.view.replace(newest);
+                    self.turn.replace(Some(turn));
+                }
+                Err(refused.fault)
+            }
+        }
     }
 }
 
@@ -184,12 +218,8 @@ impl Records for Link {
     }
 
     fn put(&self, request: PutRequest) -> Result<(), Fault> {
-        let next = self
-            .backing
-            .runtime
-            .block_on(self.backing.writer.put(request))?;
-        *self.view.borrow_mut() = next;
-        Ok(())
+        let write = self.backing.writer.put(request, self.turn.take());
+        self.written(self.backing.runtime.block_on(write))
     }
 
     fn put_chunk(&self, request: PutChunkRequest) -> Result<(), Fault> {
@@ -199,18 +229,23 @@ impl Records for Link {
     }
 
     fn delete(&self, request: DeleteRequest) -> Result<(), Fault> {
-        let next = self
-            .backing
-            .runtime
-            .block_on(self.backing.writer.delete(request))?;
-        *self.view.borrow_mut() = next;
-        Ok(())
+        let write = self.backing.writer.delete(request, self.turn.take());
+        self.written(self.backing.runtime.block_on(write))
     }
 }
 
 impl Usage for Link {
     fn note(&self, event: UsageEvent) {
+        self.backing.activity.note(event.clone());
         self.backing.usage.note(event);
+    }
+
+    fn recent(&self, wanted: ActivityQuery) -> ActivityPage {
+        self.backing.activity.recent(&wanted)
+    }
+
+    fn checked(&self, verdict: Verdict) {
+        self.backing.metrics.checked(verdict);
     }
 }
 

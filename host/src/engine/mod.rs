@@ -8,6 +8,7 @@ mod native;
 use std::{fmt, str::FromStr, sync::Arc};
 
 use http::{Request, Response};
+use sekisho_core::token::Grant;
 
 pub use self::{
     body::{AnswerBody, BodyError, Pieces, RequestBody},
@@ -26,12 +27,19 @@ pub enum EngineKind {
     Native,
 }
 
-impl fmt::Display for EngineKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl EngineKind {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Component => "component",
             Self::Native => "native",
-        })
+        }
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -67,6 +75,31 @@ impl Engine {
             Self::Component(engine) => engine.answer(request).await,
             Self::Native(engine) => engine.answer(request).await,
         }
+    }
+
+    /// Which one it is.
+    pub const fn kind(&self) -> EngineKind {
+        match self {
+            Self::Component(_) => EngineKind::Component,
+            Self::Native(_) => EngineKind::Native,
+        }
+    }
+
+    /// Sandboxes in use, and how many there are.
+    pub(crate) fn instances(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Component(engine) => Some(engine.instances()),
+            Self::Native(_) => None,
+        }
+    }
+
+    /// Whose request it is, as core says, for what the host answers itself.
+    #[allow(
+        clippy::result_large_err,
+        reason = "moved once for each stream of events, not for each read"
+    )]
+    pub(crate) fn authenticate(&self, head: &Request<()>) -> Result<Grant, Response<AnswerBody>> {
+        native::authenticate(self.backing(), head)
     }
 
     /// What its requests stand on.

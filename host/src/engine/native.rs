@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
-use sekisho_core::rest::{self, Intake, Ports};
+use sekisho_core::{
+    rest::{self, Intake, Ports},
+    token::Grant,
+};
 use tokio::runtime::Handle;
 
 use super::{
@@ -66,6 +69,20 @@ fn answer(request: &Request<Vec<u8>>, link: Link) -> Response<AnswerBody> {
     carry(response, link)
 }
 
+/// Whose request it is; a refusal is core's.
+#[allow(
+    clippy::result_large_err,
+    reason = "moved once for each stream of events, not for each read"
+)]
+pub(super) fn authenticate(
+    backing: &Arc<Backing>,
+    head: &Request<()>,
+) -> Result<Grant, Response<AnswerBody>> {
+    let link = Link::new(Arc::clone(backing));
+    let rng = &mut CoreRng(&*backing.random);
+    rest::authenticate(head, &mut ports(backing, &link, rng)).map_err(refusal::whole)
+}
+
 /// Hands a file's content on as it comes; the first piece that is refused ends it.
 fn take_in(
     head: &Request<()>,
@@ -85,7 +102,7 @@ fn take_in(
     let response = loop {
         match runtime.block_on(pieces.frame()) {
             None => break upload.finish(&mut ports),
-            Some(Err(BodyError)) => break upload.refuse(&refusal::broken_body()),
+            Some(Err(BodyError)) => break upload.broken(),
             Some(Ok(frame)) => {
                 let piece = frame.into_data().unwrap_or_default();
                 if let Err(refusal) = upload.push(&piece, &ports) {

@@ -1,6 +1,7 @@
 //! One request: taken in within limits, answered by the engine, noted in the log.
 
 use std::{
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -12,9 +13,17 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use sekisho_core::rest::{self, Refusal, Route};
+use sekisho_core::{
+    rest::{self, Refusal, Route},
+    secret::SecretText,
+};
 
-use super::{Limits, guarded::Serving, patient::Patient};
+use super::{
+    Face, Limits,
+    guarded::Serving,
+    own::{self, Own},
+    patient::Patient,
+};
 use crate::{
     engine::{AnswerBody, BodyError, Engine, RequestBody},
     refusal,
@@ -24,22 +33,38 @@ use crate::{
 pub(super) struct Exchanges {
     pub(super) engine: Arc<Engine>,
     pub(super) limits: Arc<Limits>,
+    pub(super) face: Face,
+    pub(super) metrics_token: Option<SecretText>,
 }
 
 impl Exchanges {
     pub(super) async fn answer(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         serving: Serving,
+        peer: IpAddr,
     ) -> Response<SentBody> {
         let began = Instant::now();
+        // Overwritten, so that nobody can claim to be somebody else.
+        if let Ok(peer) = HeaderValue::from_str(&peer.to_canonical().to_string()) {
+            request.headers_mut().insert(rest::PEER_HEADER, peer);
+        }
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let id = request.headers().get(rest::REQUEST_ID_HEADER).cloned();
         let response = match self.take_in(request).await {
             Ok(request) => self.ask(request).await,
             Err(refusal) => self.refuse(&refusal, id),
         };
-        note(&method, &uri, response.status(), began);
+        let route = Own::parse(uri.path())
+            .map(Own::path)
+            .or_else(|| Some(Route::parse(&method, uri.path()).ok()?.template()));
+        let status = response.status();
+        note(&method, &uri, route, status, began);
+        let metrics = &self.engine.backing().metrics;
+        metrics.answered(&method, route.unwrap_or("unknown"), status, began.elapsed());
+        if matches!(response.body(), AnswerBody::Events(_)) {
+            serving.stream();
+        }
         response.map(|body| SentBody {
             body,
             _serving: serving,
@@ -69,7 +94,7 @@ impl Exchanges {
                 if error.is::<LengthLimitError>() {
                     refusal::large_body()
                 } else {
-                    refusal::broken_body()
+                    Refusal::body_broken()
                 }
             })?;
         Ok(Request::from_parts(
@@ -84,7 +109,19 @@ impl Exchanges {
             let live = &self.engine.backing().live;
             live.first_sync(self.limits.sync_time).await;
         }
-        self.engine.answer(request).await
+        let own = Own::parse(request.uri().path()).filter(|own| match self.face {
+            Face::Everything => true,
+            Face::Api => *own != Own::Metrics,
+            Face::Metrics => *own == Own::Metrics,
+        });
+        if own.is_none() && self.face != Face::Metrics {
+            return self.engine.answer(request).await;
+        }
+        let head = request.map(drop);
+        match own {
+            Some(own) => own.answer(&head, &self.engine, self.metrics_token.as_ref()),
+            None => own::refused(&Refusal::no_route(), &head, &self.engine),
+        }
     }
 
     fn refuse(&self, refusal: &Refusal, id: Option<HeaderValue>) -> Response<AnswerBody> {
@@ -99,11 +136,17 @@ impl Exchanges {
 
 /// The log's line: no query and no path that is no route of ours, for both can hold titles (Ansible puts them into
 /// paths), and nothing of header or body (invariant 7).
-fn note(method: &Method, uri: &Uri, status: StatusCode, began: Instant) {
+fn note(
+    method: &Method,
+    uri: &Uri,
+    route: Option<&'static str>,
+    status: StatusCode,
+    began: Instant,
+) {
     let micros = began.elapsed().as_micros() as u64;
-    let path = Route::parse(method, uri.path()).map_or("(no route)", |_| uri.path());
+    let path = route.map_or("(no route)", |_| uri.path());
     let status = status.as_u16();
-    if matches!(path, "/heartbeat" | "/health") {
+    if matches!(path, "/heartbeat" | "/health" | "/ready" | "/metrics") {
         tracing::debug!(target: "sekisho::request", %method, path, status, micros);
     } else {
         tracing::info!(target: "sekisho::request", %method, path, status, micros);

@@ -36,6 +36,10 @@ const IDLE: u8 = 0;
 const HEAD: u8 = 1;
 /// A request is being answered.
 const SERVING: u8 = 2;
+/// A request is being answered, and the answer has no end.
+const STREAMING: u8 = 3;
+/// As long as a stream may last: long enough to be none of this module's business.
+const NO_END: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Phase {
     /// A request has come whole; its answer is sent when the guard goes.
@@ -51,6 +55,13 @@ impl Phase {
 
 /// Lives as long as an answer is being made and sent.
 pub(super) struct Serving(Phase);
+
+impl Serving {
+    /// The answer has no end, so it has no time; a client that does not read is still cut off.
+    pub(super) fn stream(&self) {
+        self.0.0.store(STREAMING, Ordering::Relaxed);
+    }
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
@@ -127,6 +138,7 @@ impl Guarded {
             + match self.seen {
                 IDLE => self.limits.idle_time,
                 HEAD => self.limits.head_time,
+                STREAMING => NO_END,
                 _ => self.limits.answer_time,
             };
         let by_stall = self

@@ -23,6 +23,8 @@ pub struct Limits {
     pub drain_time: Duration,
     /// How long a request waits for the first synchronisation (`OP_SYNC_TIMEOUT`).
     pub sync_time: Duration,
+    /// Streams of `/v1/events` at once; one more is answered 503.
+    pub event_streams: usize,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             answer_time: Duration::from_secs(900),
             drain_time: Duration::from_secs(10),
             sync_time: Duration::from_secs(10),
+            event_streams: 256,
         }
     }
 }

@@ -3,12 +3,21 @@
 mod exchange;
 mod guarded;
 mod limits;
+mod own;
 mod patient;
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use sekisho_core::secret::SecretText;
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -36,6 +45,21 @@ pub struct ServeConfig {
     pub limits: Limits,
     /// What answers.
     pub engine: Arc<Engine>,
+    /// What of it is served here.
+    pub face: Face,
+    /// The bearer without which metrics are not shown.
+    pub metrics_token: Option<SecretText>,
+}
+
+/// What a listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// The API and the metrics.
+    Everything,
+    /// The API alone.
+    Api,
+    /// The metrics alone.
+    Metrics,
 }
 
 /// A server that listens.
@@ -53,6 +77,8 @@ impl Server {
         let exchanges = Arc::new(Exchanges {
             engine: config.engine,
             limits: Arc::clone(&limits),
+            face: config.face,
+            metrics_token: config.metrics_token,
         });
         Ok(Self {
             listener,
@@ -80,12 +106,12 @@ impl Server {
                 Some(_) = connections.join_next() => continue,
                 () = &mut shutdown => break,
             };
-            let Ok((stream, _)) = accepted else {
+            let Ok((stream, peer)) = accepted else {
                 tokio::time::sleep(AFTER_FAILURE).await;
                 continue;
             };
             if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                let connection = self.serve(stream, stopping.clone());
+                let connection = self.serve(stream, peer.ip(), stopping.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -101,6 +127,8 @@ impl Server {
         drop(self.listener);
         // Nobody listens when there are no connections.
         let _ = stop.send(true);
+        // They have no end of their own. They end on every listener, for all stop together.
+        self.exchanges.engine.backing().events.close();
         let drained = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(self.limits.drain_time, drained)
             .await
@@ -120,6 +148,7 @@ impl Server {
     fn serve(
         &self,
         stream: TcpStream,
+        peer: IpAddr,
         mut stopping: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let phase = Phase::default();
@@ -127,7 +156,7 @@ impl Server {
         let exchanges = Arc::clone(&self.exchanges);
         let service = service_fn(move |request| {
             let (exchanges, serving) = (Arc::clone(&exchanges), phase.serve());
-            async move { Ok::<_, Infallible>(exchanges.answer(request, serving).await) }
+            async move { Ok::<_, Infallible>(exchanges.answer(request, serving, peer).await) }
         });
         let mut connection = http1::Builder::new()
             .header_read_timeout(None)

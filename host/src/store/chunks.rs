@@ -12,17 +12,28 @@ use super::{StoreError, open, schema};
 
 /// A cache on disk. Many threads ask it, one at a time: a piece is read in less time than it takes to decrypt it.
 pub struct ChunkStore {
-    connection: Mutex<Connection>,
+    held: Mutex<Held>,
     /// Bytes it may hold.
     budget: u64,
+}
+
+struct Held {
+    connection: Connection,
+    /// Bytes of all pieces: added up once, for to add them up with each new piece costs more than to fetch it.
+    bytes: i64,
 }
 
 impl ChunkStore {
     /// The cache in a directory. A damaged file is moved aside.
     pub fn open(directory: &Path, budget: u64) -> Result<Self, StoreError> {
         let connection = open::open(&directory.join("chunks.sqlite"), schema::CHUNKS)?;
+        let bytes = connection.query_row(
+            "SELECT coalesce(sum(length(sealed)), 0) FROM chunk",
+            (),
+            |row| row.get(0),
+        )?;
         Ok(Self {
-            connection: Mutex::new(connection),
+            held: Mutex::new(Held { connection, bytes }),
             budget,
         })
     }
@@ -37,6 +48,7 @@ impl ChunkStore {
     ) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self
             .lock()
+            .connection
             .prepare_cached(
                 "SELECT sealed FROM chunk WHERE vault = ?1 AND item = ?2 AND file = ?3 AND number = ?4",
             )?
@@ -56,36 +68,48 @@ impl ChunkStore {
         number: u32,
         sealed: &[u8],
     ) -> Result<(), StoreError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        transaction.execute(
-            "INSERT OR REPLACE INTO chunk (vault, item, file, number, sealed)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![vault.as_str(), item.as_str(), file.as_str(), number, sealed],
-        )?;
-        let held: i64 =
-            transaction.query_row("SELECT total(length(sealed)) FROM chunk", (), |row| {
-                row.get::<_, f64>(0).map(|sum| sum as i64)
-            })?;
-        let mut excess = held.saturating_sub(self.budget.min(i64::MAX as u64).cast_signed());
-        while excess > 0 {
-            let (age, length): (i64, i64) = transaction.query_row(
-                "SELECT age, length(sealed) FROM chunk ORDER BY age LIMIT 1",
-                (),
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )?;
-            transaction.execute("DELETE FROM chunk WHERE age = ?1", [age])?;
-            excess -= length;
+        let held = &mut *self.lock();
+        let transaction = held.connection.transaction()?;
+        let place = params![vault.as_str(), item.as_str(), file.as_str(), number];
+        let replaced: Option<i64> = transaction
+            .prepare_cached(
+                "DELETE FROM chunk WHERE vault = ?1 AND item = ?2 AND file = ?3 AND number = ?4
+                 RETURNING length(sealed)",
+            )?
+            .query_row(place, |row| row.get(0))
+            .optional()?;
+        transaction
+            .prepare_cached(
+                "INSERT INTO chunk (vault, item, file, number, sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                vault.as_str(),
+                item.as_str(),
+                file.as_str(),
+                number,
+                sealed
+            ])?;
+        let mut bytes = held.bytes + sealed.len() as i64 - replaced.unwrap_or(0);
+        let budget = self.budget.min(i64::MAX as u64).cast_signed();
+        while bytes > budget {
+            let oldest: Option<i64> = transaction
+                .prepare_cached(
+                    "DELETE FROM chunk WHERE age = (SELECT min(age) FROM chunk)
+                     RETURNING length(sealed)",
+                )?
+                .query_row((), |row| row.get(0))
+                .optional()?;
+            let Some(length) = oldest else { break };
+            bytes -= length;
         }
         transaction.commit()?;
+        held.bytes = bytes;
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    fn lock(&self) -> MutexGuard<'_, Held> {
         // A transaction that was not committed is rolled back when it is dropped, so nothing is half done.
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -24,4 +24,5 @@ pub(crate) use self::{
     tick::SyncCore,
     ticker::{Ticker, Ticks},
     usage::UsageReporter,
+    writer::{Turn, WriteRefused},
 };

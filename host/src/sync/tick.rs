@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sekisho_core::{
     cache::Snapshot,
+    changes::changes,
     records::SigningKeyRecord,
     sync::{FeedPage, Incoming, SyncError, Trust},
     time::Timestamp,
@@ -12,6 +13,7 @@ use sekisho_core::{
 use super::{Upstream, UpstreamError, replica::Keeper};
 use crate::{
     clock::Clock,
+    events::Events,
     health::Health,
     live::Live,
     store::{Replica, StoreError},
@@ -34,6 +36,8 @@ pub(crate) struct SyncCore {
     upstream: Arc<dyn Upstream>,
     trust: Trust,
     live: Arc<Live>,
+    /// Where changes are told.
+    events: Arc<Events>,
     keeper: Keeper,
     health: Arc<Health>,
     clock: Arc<dyn Clock>,
@@ -52,6 +56,7 @@ impl SyncCore {
         health: Arc<Health>,
         clock: Arc<dyn Clock>,
         signing_keys: Vec<SigningKeyRecord>,
+        streams: usize,
     ) -> Result<Self, StoreError> {
         let mut keeper = Keeper::new(replica);
         let (mut snapshot, mut cursor) = (Snapshot::default(), String::new());
@@ -59,7 +64,9 @@ impl SyncCore {
             snapshot.apply_in_place(&plan);
             plan.cursor().clone_into(&mut cursor);
         }
+        let version = snapshot.head().map_or(0, |head| head.version);
         Ok(Self {
+            events: Arc::new(Events::new(streams, version, clock.now())),
             upstream,
             trust,
             live: Arc::new(Live::new(snapshot, signing_keys.clone())),
@@ -70,6 +77,10 @@ impl SyncCore {
             cursor,
             written_at: Timestamp::from_millis(0),
         })
+    }
+
+    pub(crate) fn events(&self) -> &Arc<Events> {
+        &self.events
     }
 
     pub(crate) fn live(&self) -> &Arc<Live> {
@@ -100,6 +111,8 @@ impl SyncCore {
         }
         self.live.believe(signing_keys);
         self.live.swap(Arc::clone(&next));
+        let changes = changes(&held, &next, &plan);
+        self.events.add(plan.head().version, changes);
         plan.cursor().clone_into(&mut self.cursor);
         Ok(next)
     }

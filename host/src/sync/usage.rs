@@ -45,6 +45,11 @@ impl UsageQueue {
         state.waiting.push_back(event);
     }
 
+    /// Events that wait.
+    pub(crate) fn depth(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A queue is whole after every statement above, so a panic elsewhere leaves nothing half done.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)

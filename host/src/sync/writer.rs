@@ -1,12 +1,13 @@
 //! Clients' writes: to the account first, then into what is served, then answered.
 //!
 //! Writes to one vault form a line, because the vault's version moves with each; lines of different vaults do not
-//! wait for each other. A line has an end: who comes when it is full, or stands too long, is sent away.
+//! wait for each other. A line has an end: who comes when it is full, or stands too long, is sent away. Who comes too
+//! late, because another write came first, sees what that one made and goes next: nobody has to start over twice.
 
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -15,14 +16,15 @@ use std::{
 use sekisho_core::{
     cache::Snapshot,
     id::VaultId,
-    records::{DeleteRequest, Fault, PutChunkRequest, PutRequest},
+    records::{DeleteRequest, Expect, Fault, PutChunkRequest, PutRequest},
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Ticks, Upstream, UpstreamError};
+use crate::live::Live;
 
 /// Who may stand in one line.
-const LONGEST_LINE: usize = 64;
+const LONGEST_LINE: usize = 256;
 /// Ticks until a write must be seen. One is enough unless the account answers from a copy of itself.
 const MOST_TICKS: u32 = 5;
 const BETWEEN_TICKS: Duration = Duration::from_millis(50);
@@ -34,38 +36,93 @@ pub struct Writer(Arc<Shared>);
 struct Shared {
     upstream: Arc<dyn Upstream>,
     ticks: Ticks,
+    live: Arc<Live>,
     /// How long a write may stand in line.
     patience: Duration,
     lines: Mutex<HashMap<VaultId, Arc<Line>>>,
 }
 
 struct Line {
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
     length: AtomicUsize,
 }
 
+/// The right to write to a vault; it goes to the next in line when this goes.
+pub(crate) struct Turn {
+    shared: Arc<Shared>,
+    vault: VaultId,
+    /// `None` only while it goes.
+    held: Option<(Arc<Line>, OwnedSemaphorePermit)>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        drop(self.held.take());
+        self.shared.leave(&self.vault);
+    }
+}
+
+/// Why a write was not made.
+pub(crate) struct WriteRefused {
+    pub(crate) fault: Fault,
+    /// After a conflict: what another write made, and the turn to try again.
+    pub(crate) again: Option<(Arc<Snapshot>, Turn)>,
+}
+
+impl From<Fault> for WriteRefused {
+    fn from(fault: Fault) -> Self {
+        Self { fault, again: None }
+    }
+}
+
+type Written = Result<Arc<Snapshot>, WriteRefused>;
+
 impl Writer {
-    pub(crate) fn new(upstream: Arc<dyn Upstream>, ticks: Ticks, patience: Duration) -> Self {
+    pub(crate) fn new(
+        upstream: Arc<dyn Upstream>,
+        ticks: Ticks,
+        live: Arc<Live>,
+        patience: Duration,
+    ) -> Self {
         Self(Arc::new(Shared {
             upstream,
             ticks,
+            live,
             patience,
             lines: Mutex::default(),
         }))
     }
 
+    /// Writes that wait for their turn.
+    pub(crate) fn depth(&self) -> usize {
+        let lines = self.0.lines();
+        lines
+            .values()
+            .map(|line| line.length.load(Ordering::Relaxed))
+            .sum()
+    }
+
     /// Writes an item; what is served when it is done has it.
-    pub(crate) async fn put(&self, request: PutRequest) -> Result<Arc<Snapshot>, Fault> {
+    pub(crate) async fn put(&self, request: PutRequest, turn: Option<Turn>) -> Written {
         let (vault, item, version) = (request.vault, request.item.id, request.item.version);
-        let seen = move |snapshot: &Snapshot| {
+        let expect = request.expect;
+        let write = Write {
+            vault,
+            is_late: Box::new(move |snapshot| {
+                snapshot.item(&vault, &item).is_ok_and(|held| match expect {
+                    Expect::Absent => true,
+                    Expect::Version(version) => held.version != version,
+                })
+            }),
             // Missing may also mean that it was deleted since; then a later version is not to be had.
-            snapshot
-                .item(&vault, &item)
-                .is_ok_and(|item| item.version >= version)
+            is_seen: Box::new(move |snapshot| {
+                snapshot
+                    .item(&vault, &item)
+                    .is_ok_and(|item| item.version >= version)
+            }),
+            send: Box::new(move |upstream| upstream.put(&request)),
         };
-        let upstream = Arc::clone(&self.0.upstream);
-        self.write(vault, move || upstream.put(&request), seen)
-            .await
+        self.write(write, turn).await
     }
 
     /// Stores a chunk. Nothing that is served changes, so it stands in no line.
@@ -77,67 +134,101 @@ impl Writer {
     }
 
     /// Deletes an item; what is served when it is done has it no more.
-    pub(crate) async fn delete(&self, request: DeleteRequest) -> Result<Arc<Snapshot>, Fault> {
-        let seen = move |snapshot: &Snapshot| {
-            snapshot
-                .item(&request.vault, &request.item)
-                .map_or(true, |item| item.version > request.version)
+    pub(crate) async fn delete(&self, request: DeleteRequest, turn: Option<Turn>) -> Written {
+        let (vault, item, version) = (request.vault, request.item, request.version);
+        let write = Write {
+            vault,
+            is_late: Box::new(move |snapshot| {
+                snapshot
+                    .item(&vault, &item)
+                    .is_ok_and(|held| held.version != version)
+            }),
+            is_seen: Box::new(move |snapshot| {
+                snapshot
+                    .item(&vault, &item)
+                    .map_or(true, |item| item.version > version)
+            }),
+            send: Box::new(move |upstream| upstream.delete(&request)),
         };
-        let upstream = Arc::clone(&self.0.upstream);
-        let vault = request.vault;
-        self.write(vault, move || upstream.delete(&request), seen)
-            .await
+        self.write(write, turn).await
     }
 
     /// A task of its own: a client that leaves does not stop a write halfway.
-    async fn write(
-        &self,
-        vault: VaultId,
-        send: impl FnOnce() -> Result<(), UpstreamError> + Send + 'static,
-        seen: impl Fn(&Snapshot) -> bool + Send + 'static,
-    ) -> Result<Arc<Snapshot>, Fault> {
+    async fn write(&self, write: Write, turn: Option<Turn>) -> Written {
         let shared = Arc::clone(&self.0);
-        let task = tokio::spawn(async move {
-            let line = shared.line(vault);
-            let result = shared.write(&line, send, seen).await;
-            drop(line);
-            shared.leave(&vault);
-            result
-        });
+        let task = tokio::spawn(shared.write(write, turn));
         task.await.map_err(|_| Fault::Unavailable)?
     }
 }
 
+type Look = Box<dyn Fn(&Snapshot) -> bool + Send + Sync>;
+type Sending = Box<dyn FnOnce(&dyn Upstream) -> Result<(), UpstreamError> + Send>;
+
+struct Write {
+    vault: VaultId,
+    /// Whether what it expects is known to be past.
+    is_late: Look,
+    /// Whether a set has it.
+    is_seen: Look,
+    send: Sending,
+}
+
 impl Shared {
-    async fn write(
-        &self,
-        line: &Line,
-        send: impl FnOnce() -> Result<(), UpstreamError> + Send + 'static,
-        seen: impl Fn(&Snapshot) -> bool,
-    ) -> Result<Arc<Snapshot>, Fault> {
-        let _turn = line.stand(self.patience).await?;
-        tokio::task::spawn_blocking(send)
+    async fn write(self: Arc<Self>, write: Write, turn: Option<Turn>) -> Written {
+        let turn = match turn.filter(|turn| turn.vault == write.vault) {
+            Some(turn) => turn,
+            None => Arc::clone(&self).stand(write.vault).await?,
+        };
+        let newest = self.live.snapshot();
+        if (write.is_late)(&newest) {
+            // The account would say the same, only later.
+            return Err(conflict(newest, turn));
+        }
+        let upstream = Arc::clone(&self.upstream);
+        let send = write.send;
+        let sent = tokio::task::spawn_blocking(move || send(&*upstream))
             .await
-            .map_err(|_| Fault::Unavailable)?
-            .map_err(|error| {
-                tracing::debug!(%error, "a write was not taken");
-                error.fault()
-            })?;
+            .map_err(|_| Fault::Unavailable)?;
+        if let Err(error) = sent {
+            tracing::debug!(%error, "a write was not taken");
+            return match error.fault() {
+                // Another server of the account wrote: what it made must be seen before anything else can follow.
+                Fault::Conflict => Err(conflict(self.ticks.next().await?, turn)),
+                fault => Err(fault.into()),
+            };
+        }
         for _ in 0..MOST_TICKS {
             let snapshot = self.ticks.next().await?;
-            if seen(&snapshot) {
+            if (write.is_seen)(&snapshot) {
                 return Ok(snapshot);
             }
             tokio::time::sleep(BETWEEN_TICKS).await;
         }
-        Err(Fault::Unavailable)
+        Err(Fault::Unavailable.into())
+    }
+
+    async fn stand(self: Arc<Self>, vault: VaultId) -> Result<Turn, Fault> {
+        let line = self.line(vault);
+        let turn = line.stand(self.patience).await;
+        let held = turn.map(|permit| (line, permit));
+        // Also when there is no turn: then its going tidies up.
+        let (held, fault) = match held {
+            Ok(held) => (Some(held), None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let turn = Turn {
+            shared: self,
+            vault,
+            held,
+        };
+        fault.map_or(Ok(turn), Err)
     }
 
     fn line(&self, vault: VaultId) -> Arc<Line> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines();
         Arc::clone(lines.entry(vault).or_insert_with(|| {
             Arc::new(Line {
-                turn: Semaphore::new(1),
+                turn: Arc::new(Semaphore::new(1)),
                 length: AtomicUsize::new(0),
             })
         }))
@@ -145,7 +236,7 @@ impl Shared {
 
     /// Forgets a line in which nobody stands.
     fn leave(&self, vault: &VaultId) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines();
         if lines
             .get(vault)
             .is_some_and(|line| Arc::strong_count(line) == 1)
@@ -153,15 +244,27 @@ impl Shared {
             lines.remove(vault);
         }
     }
+
+    fn lines(&self) -> MutexGuard<'_, HashMap<VaultId, Arc<Line>>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const fn conflict(newest: Arc<Snapshot>, turn: Turn) -> WriteRefused {
+    WriteRefused {
+        fault: Fault::Conflict,
+        again: Some((newest, turn)),
+    }
 }
 
 impl Line {
-    async fn stand(&self, patience: Duration) -> Result<SemaphorePermit<'_>, Fault> {
+    async fn stand(&self, patience: Duration) -> Result<OwnedSemaphorePermit, Fault> {
         if self.length.fetch_add(1, Ordering::Relaxed) >= LONGEST_LINE {
             self.length.fetch_sub(1, Ordering::Relaxed);
             return Err(Fault::Unavailable);
         }
-        let turn = tokio::time::timeout(patience, self.turn.acquire()).await;
+        let turn = Arc::clone(&self.turn).acquire_owned();
+        let turn = tokio::time::timeout(patience, turn).await;
         self.length.fetch_sub(1, Ordering::Relaxed);
         turn.map_err(|_| Fault::Unavailable)?
             .map_err(|_| Fault::Unavailable)

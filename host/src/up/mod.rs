@@ -14,4 +14,5 @@ pub(crate) use self::{
     lock::Lock,
     place::Place,
     serve::{Serving, serve},
+    ssh_key::public_half as ed25519_public,
 };

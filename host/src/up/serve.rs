@@ -6,6 +6,7 @@ use sekisho_host::{
     Host, HostConfig, RunningHost,
     clock::SystemClock,
     engine::{EngineKind, Sandbox},
+    metrics::MetricsAccess,
     random::SystemRandom,
     serve::Limits,
     sync::Pace,
@@ -14,8 +15,6 @@ use sekisho_host::{
 use super::{Prepared, embedded::Embedded};
 use crate::cli::Failure;
 
-/// `OP_MAX_INLINE_FILE_SIZE_KB`'s default, in bytes.
-const MAX_INLINE: u64 = 100 * 1024;
 /// Long enough for any account on this machine's disk.
 const FIRST_SYNC: Duration = Duration::from_secs(10);
 
@@ -25,7 +24,10 @@ pub(crate) struct Serving {
     pub(crate) engine: EngineKind,
     /// Seconds.
     pub(crate) max_stale: u64,
+    /// Bytes.
+    pub(crate) max_inline: u64,
     pub(crate) replica: PathBuf,
+    pub(crate) metrics: MetricsAccess,
 }
 
 /// Starts, and comes back when the first client can be served.
@@ -42,9 +44,10 @@ pub(crate) async fn serve(prepared: &Prepared, serving: Serving) -> Result<Runni
         trust: credentials.trust(),
         signing_keys: credentials.signing_keys().to_vec(),
         max_stale: serving.max_stale,
-        max_inline: MAX_INLINE,
+        max_inline: serving.max_inline,
         pace: Pace::default(),
         limits: Limits::default(),
+        metrics: serving.metrics,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
     })

@@ -42,7 +42,8 @@ impl SshKey {
     }
 }
 
-fn public_half(seed: &[u8; 32]) -> [u8; 32] {
+/// The public half of a seed (RFC 8032 §5.1.5).
+pub(crate) fn public_half(seed: &[u8; 32]) -> [u8; 32] {
     let mut hash = Sha512::digest(seed);
     let mut scalar = [0; 32];
     for (slot, byte) in scalar.iter_mut().zip(hash.iter()) {

@@ -27,8 +27,10 @@ use sekisho_core::{
     rest::UsageEvent,
     secret::SecretBytes,
     sync::{FeedItem, FeedPage, GoneItem, SignedHead, Trust, token_list_digest},
+    time::Timestamp,
     token::{self, ReadAccess, Rights, TokenOrder, WriteAccess},
     vault::VaultAttributes,
+    vouch::EndorsedKey,
 };
 use sekisho_host::sync::{Upstream, UpstreamError, UsageBatch};
 use serde_json::json;
@@ -82,6 +84,7 @@ struct State {
     version: u64,
     vault: VaultRecord,
     tokens: Vec<TokenRecord>,
+    signing_keys: Vec<EndorsedKey>,
     /// Each thing's newest state, by the version that brought it.
     items: BTreeMap<ItemId, (u64, Option<ItemRecord>)>,
     chunks: BTreeMap<(FileId, u32), Vec<u8>>,
@@ -128,6 +131,7 @@ impl MemoryAccount {
             version: 1,
             vault: record,
             tokens: vec![issued.record],
+            signing_keys: Vec::new(),
             items: (0..items)
                 .map(|n| item(n, vault, &access, rng))
                 .map(|item| (item.id, (1, Some(item))))
@@ -225,6 +229,39 @@ impl MemoryAccount {
         (item, file)
     }
 
+    /// From then on the token may not be used.
+    pub fn expire(&self, at: Timestamp) {
+        let mut state = self.state.lock().unwrap();
+        state.tokens[0].expires_at = Some(at);
+        state.version += 1;
+        self.changed.notify_all();
+    }
+
+    /// Gives the environment a new signing key, endorsed by the first; hands back a token that it signed, of which
+    /// the account tells nobody.
+    pub fn rotate_signing_key(&self) -> String {
+        let rng = &mut TestRng(23);
+        let next = EnvironmentKey::generate(rng);
+        let record = SigningKeyRecord {
+            id: next.id(),
+            public: next.public(),
+        };
+        let order = TokenOrder {
+            account: self.account,
+            environment: self.environment,
+            issued_at: NOW,
+            expires_at: None,
+            vaults: &[],
+        };
+        let issued = token::issue(&order, &next, rng).unwrap();
+        let mut state = self.state.lock().unwrap();
+        let endorsed = self.environment_key.endorse(&self.environment, record);
+        state.signing_keys.push(endorsed);
+        state.version += 1;
+        self.changed.notify_all();
+        issued.text.expose().to_owned()
+    }
+
     /// Revokes the token.
     pub fn revoke(&self) {
         let mut state = self.state.lock().unwrap();
@@ -319,7 +356,7 @@ impl Upstream for MemoryAccount {
             gone_items: Vec::new(),
             tokens: Vec::new(),
             gone_tokens: Vec::new(),
-            signing_keys: Vec::new(),
+            signing_keys: state.signing_keys.clone(),
         };
         if since < state.version {
             page.vaults.push(state.vault.clone());

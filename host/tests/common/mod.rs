@@ -17,6 +17,7 @@ use sekisho_core::time::Timestamp;
 use sekisho_host::{
     Host, HostConfig, RunningHost,
     engine::{EngineKind, Sandbox},
+    metrics::MetricsAccess,
     random::Random,
     serve::Limits,
     sync::Pace,
@@ -63,6 +64,7 @@ pub fn config(
             ..Pace::default()
         },
         limits: Limits::default(),
+        metrics: MetricsAccess::default(),
         clock: Arc::new(|| NOW),
         random: Arc::new(Same),
     }

@@ -8,7 +8,7 @@ use alloc::{
 
 use serde_json::{Value, json};
 
-use super::schema;
+use super::document::schema;
 use crate::item::{Category, FieldType, Purpose};
 
 const ID: &str = "^[0-9a-z]{26}$";
@@ -70,6 +70,8 @@ pub(super) fn parameters() -> Value {
         "ItemFilter": query("filter", text(), "SCIM filter over title or tag, e.g. title eq \"Example Item\""),
         "InlineFiles": query("inline_files", flag(), "Whether content is shown, in Base64"),
         "Limit": ours(query("limit", json!({ "type": "integer", "minimum": 1, "maximum": 1000 }), "Most entries shown")),
+        "ActivityLimit": query("limit", json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 50 }), "Most entries shown"),
+        "ActivityOffset": query("offset", json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX, "default": 0 }), "How many of the newest to pass over"),
         "Cursor": ours(query("cursor", id(), "What X-Next-Cursor said")),
         "Expand": ours(query("expand", words(["fields"].into_iter()), "Whole items instead of summaries")),
         "FileName": ours(parameter("name", "query", true, json!({ "type": "string", "minLength": 1, "maxLength": 1000 }),
@@ -121,6 +123,19 @@ pub(super) fn schemas() -> Value {
             "dependencies": list(object(&["service", "status"], json!({
                 "service": text(), "status": text(), "message": text(),
             }))),
+        })),
+        "Readiness": object(&["status", "version"], json!({ "status": text(), "version": number() })),
+        "APIRequest": object(&["requestId", "timestamp", "action", "result", "actor", "resource"], json!({
+            "requestId": text(), "timestamp": time(),
+            "action": words(["READ", "CREATE", "UPDATE", "DELETE"].into_iter()),
+            "result": words(["SUCCESS", "DENY"].into_iter()),
+            "actor": object(&["id", "account", "jti", "userAgent"], json!({
+                "id": text(), "account": text(), "jti": text(), "userAgent": text(), "requestIp": text(),
+            })),
+            "resource": object(&["type", "vault"], json!({
+                "type": words(["ITEM", "VAULT"].into_iter()),
+                "vault": identified(), "item": identified(), "itemVersion": number(),
+            })),
         })),
         "Vault": object(&["id", "name", "attributeVersion", "contentVersion", "items", "type", "createdAt", "updatedAt"], json!({
             "id": id(), "name": text(), "description": text(), "attributeVersion": number(), "contentVersion": number(),

@@ -13,6 +13,16 @@ pub(super) struct Assignment {
     /// Absent = as the field is, or concealed if it is new.
     pub(super) kind: Option<FieldType>,
     pub(super) value: SecretText,
+    pub(super) deed: Deed,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Set,
+    /// The value is the path of a file.
+    Attach,
+    Delete,
 }
 
 /// What is wrong with an assignment.
@@ -32,13 +42,24 @@ impl Assignment {
                 "it has more than one `.` before the `=`: write `\\.` for a dot that is part of a name",
             );
         }
-        if field.is_empty() || section.as_ref().is_some_and(String::is_empty) {
+        let deed = match kind.as_deref().map(str::to_ascii_lowercase).as_deref() {
+            Some("file") => Deed::Attach,
+            Some("delete") => Deed::Delete,
+            _ => Deed::Set,
+        };
+        if (field.is_empty() && deed != Deed::Attach)
+            || section.as_ref().is_some_and(String::is_empty)
+        {
             return Err("a name before the `=` is empty");
         }
         Ok(Self {
             section,
             field,
-            kind: kind.as_deref().map(parse_kind).transpose()?,
+            kind: match deed {
+                Deed::Set => kind.as_deref().map(parse_kind).transpose()?,
+                Deed::Attach | Deed::Delete => None,
+            },
+            deed,
             value: SecretText::new(value),
         })
     }
@@ -104,7 +125,7 @@ fn parse_brackets(chars: &mut std::str::Chars<'_>) -> Result<String, Wrong> {
     Ok(kind)
 }
 
-const KINDS: Wrong = "its type is unknown: password, text, email, url, date, monthYear, phone, otp, sshKey or a type of Connect";
+const KINDS: Wrong = "its type is unknown: password, text, email, url, date, monthYear, phone, otp, sshKey, file, delete or a type of Connect";
 
 fn parse_kind(word: &str) -> Result<FieldType, Wrong> {
     let kind = match word.to_ascii_lowercase().as_str() {
@@ -115,7 +136,6 @@ fn parse_kind(word: &str) -> Result<FieldType, Wrong> {
         "sshkey" => FieldType::SshKey,
         "creditcardtype" => FieldType::CreditCardType,
         "creditcardnumber" => FieldType::CreditCardNumber,
-        "file" => return Err("files cannot be attached here yet"),
         _ => FieldType::parse(word),
     };
     if kind.is_creatable() {
@@ -186,6 +206,25 @@ mod tests {
     }
 
     #[test]
+    fn files_and_deletions() {
+        let rows = [
+            ("[file]=a.txt", None, "", Deed::Attach),
+            (r"S.b\.txt[FILE]=a.txt", Some("S"), "b.txt", Deed::Attach),
+            ("S.pin[delete]=", Some("S"), "pin", Deed::Delete),
+            ("pin=x", None, "pin", Deed::Set),
+        ];
+        for (text, section, field, deed) in rows {
+            let found = Assignment::parse(text).unwrap();
+            assert_eq!(
+                (found.section.as_deref(), found.field.as_str(), found.deed),
+                (section, field, deed),
+                "{text}"
+            );
+        }
+        assert!(Assignment::parse("[delete]=").is_err());
+    }
+
+    #[test]
     fn what_is_wrong_is_told_without_repeating_it() {
         for bad in [
             "hunter2",
@@ -196,7 +235,6 @@ mod tests {
             "a[text=hunter2",
             "a[color]=hunter2",
             "a[text]b=hunter2",
-            "a[file]=hunter2",
             "a[unknown]=hunter2",
             r"hunter2\=",
         ] {

@@ -1,6 +1,10 @@
 //! A create request in the making: a skeleton or a client's JSON, and what the command line says beyond it.
 
-use sekisho_core::item::{Category, FieldType, json as item_json};
+use sekisho_account::random::SystemRng;
+use sekisho_core::{
+    id::generate_member_id,
+    item::{Category, FieldType, json as item_json},
+};
 use serde_json::{Map, Value, json};
 
 use super::{assignment::Assignment, recipe::LowRecipe, template};
@@ -45,6 +49,37 @@ impl Body {
         }
     }
 
+    /// Whether a document is to be made.
+    pub(super) fn is_document(&self) -> bool {
+        let category = self.value.get("category").and_then(Value::as_str);
+        category.is_some_and(|word| word.eq_ignore_ascii_case("document"))
+    }
+
+    /// Where an item is, is not the body's to say.
+    pub(super) fn forget_place(&mut self) {
+        object(&mut self.value).shift_remove("vault");
+    }
+
+    /// The id of a section by its label or id; made if there is none.
+    pub(super) fn section(&mut self, wanted: &str) -> String {
+        if let Some(id) = section_id(&self.value, wanted) {
+            return id;
+        }
+        let id = generate_member_id(&mut SystemRng);
+        list(&mut self.value, "sections").push(json!({ "id": id, "label": wanted }));
+        id
+    }
+
+    /// Removes a field; whether there was one.
+    pub(super) fn remove(&mut self, section: Option<&str>, name: &str) -> bool {
+        let Some(position) = self.position(section, name) else {
+            return false;
+        };
+        let mut field = list(&mut self.value, "fields").remove(position);
+        item_json::wipe(&mut field);
+        true
+    }
+
     /// Sets a field that is there, or adds one.
     pub(super) fn assign(&mut self, assignment: &Assignment) {
         let field = self.field(assignment.section.as_deref(), &assignment.field);
@@ -72,6 +107,17 @@ impl Body {
             (None, "notes") => "notesPlain",
             _ => name,
         };
+        let found = self.position(section, name);
+        let section_id = section.map(|section| section_id(&self.value, section));
+        let fields = list(&mut self.value, "fields");
+        let position = found.unwrap_or_else(|| {
+            fields.push(new_field(section, section_id.flatten(), name));
+            fields.len() - 1
+        });
+        object(&mut fields[position])
+    }
+
+    fn position(&mut self, section: Option<&str>, name: &str) -> Option<usize> {
         let section_id = section.map(|section| section_id(&self.value, section));
         let fields = list(&mut self.value, "fields");
         let is_meant = |field: &Value, member: &str| {
@@ -82,14 +128,9 @@ impl Body {
                     section_id.as_ref().and_then(Option::as_deref),
                 )
         };
-        let found = ["id", "label"]
+        ["id", "label"]
             .into_iter()
-            .find_map(|member| fields.iter().position(|field| is_meant(field, member)));
-        let position = found.unwrap_or_else(|| {
-            fields.push(new_field(section, section_id.flatten(), name));
-            fields.len() - 1
-        });
-        object(&mut fields[position])
+            .find_map(|member| fields.iter().position(|field| is_meant(field, member)))
     }
 
     /// The JSON to build from.

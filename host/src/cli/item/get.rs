@@ -13,14 +13,19 @@ use super::{
     },
     find,
 };
+use crate::client::{Connect, Resolver};
 
 const CONCEALED: &str = "••••••••";
 
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Without an account here, the Connect server of OP_CONNECT_HOST is asked with OP_CONNECT_TOKEN; --vault is needed then.
+
+Examples:
   sekisho item get Mail --vault Demo
   sekisho item get Mail --vault Demo --fields password --reveal
-  sekisho item get Mail --vault Demo --fields label=username,type=concealed --format json")]
+  sekisho item get Mail --vault Demo --fields label=username,type=concealed --format json"
+)]
 pub(in super::super) struct LowGet {
     /// Its title or id.
     item: String,
@@ -37,16 +42,39 @@ pub(in super::super) struct LowGet {
 
 impl LowGet {
     pub(super) fn run(self, session: &Session) -> Done {
+        if Connect::is_named() && !session.has_account() {
+            return self.run_with_connect(session);
+        }
         let operator = session.operator()?;
         let (vault, id) = find::item(&operator, self.vault.as_deref(), &self.item)?;
         let mut item = open(&operator, &vault, id)?;
         let done = if self.fields.is_empty() {
-            session.print(|| item.clone(), || show(&item, &vault, self.reveal))
+            session.print(|| item.clone(), || show(&item, &place(&vault), self.reveal))
         } else {
             self.show_fields(session, &item)
         };
         item_json::wipe(&mut item);
         done
+    }
+
+    /// The same from a Connect server, as `op item get` does with one.
+    fn run_with_connect(&self, session: &Session) -> Done {
+        let vault = self.vault.as_deref().ok_or_else(|| {
+            Failure::usage(
+                "with a Connect server a vault has to be named",
+                "say which one: --vault NAME",
+            )
+        })?;
+        let item = Resolver::new(Connect::from_env()?).item(vault, &self.item)?;
+        let item = &item.0;
+        if !self.fields.is_empty() {
+            return self.show_fields(session, item);
+        }
+        let place = item.pointer("/vault/id").and_then(Value::as_str);
+        session.print(
+            || item.clone(),
+            || show(item, place.unwrap_or_default(), self.reveal),
+        )
     }
 
     fn show_fields(&self, session: &Session, item: &Value) -> Done {
@@ -143,7 +171,11 @@ fn csv(value: &str) -> String {
     }
 }
 
-fn show(item: &Value, vault: &OpenVault, reveal: bool) -> Done {
+fn place(vault: &OpenVault) -> String {
+    format!("{} ({})", vault.attributes.name, vault.id)
+}
+
+fn show(item: &Value, vault: &str, reveal: bool) -> Done {
     let list = |name: &str, member: Option<&str>| {
         let values = item
             .get(name)
@@ -162,10 +194,7 @@ fn show(item: &Value, vault: &OpenVault, reveal: bool) -> Done {
     output::facts(&[
         ("ID:", text(item, "id").to_owned()),
         ("Title:", text(item, "title").to_owned()),
-        (
-            "Vault:",
-            format!("{} ({})", vault.attributes.name, vault.id),
-        ),
+        ("Vault:", vault.to_owned()),
         ("Category:", text(item, "category").to_owned()),
         ("State:", text(item, "state").to_owned()),
         (

@@ -3,6 +3,8 @@
 mod assignment;
 mod body;
 mod create;
+mod edit;
+mod edits;
 mod find;
 mod get;
 mod list;
@@ -19,6 +21,13 @@ pub(super) enum LowItem {
     Create(create::LowCreate),
     /// Show an item.
     Get(get::LowGet),
+    /// Change an item.
+    Edit(edit::LowEdit),
+    /// Delete an item for good.
+    #[command(visible_aliases = ["rm", "remove"])]
+    Delete(edit::LowDelete),
+    /// Put an item away: lists leave it out.
+    Archive(edit::LowArchive),
     /// List items.
     #[command(visible_alias = "ls")]
     List(list::LowList),
@@ -32,6 +41,9 @@ impl LowItem {
         match self {
             Self::Create(low) => low.run(session),
             Self::Get(low) => low.run(session),
+            Self::Edit(low) => low.run(session),
+            Self::Delete(low) => low.run(session),
+            Self::Archive(low) => low.run(session),
             Self::List(low) => low.run(session),
             Self::Template(low) => low.run(session),
         }

@@ -75,6 +75,12 @@ impl ComponentEngine {
         &self.backing
     }
 
+    /// Sandboxes in use, and how many there are.
+    pub(super) fn instances(&self) -> (usize, usize) {
+        let most = self.sandbox.instances as usize;
+        (most.saturating_sub(self.places.available_permits()), most)
+    }
+
     pub(super) async fn answer(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
         let Some(place) = self.admit().await else {
             return refusal::refuse(&refusal::busy(), &*self.backing.random);

@@ -9,7 +9,7 @@ use sekisho_core::{
         DeleteRequest, Expect, Fault, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
         TitleMark, TokenState, VaultType,
     },
-    rest::{Action, Usage, UsageEvent},
+    rest::{Action, ActivityQuery, Caller, Usage, UsageEvent, Verdict},
     seal::Sealed,
     time::Timestamp,
 };
@@ -131,6 +131,7 @@ impl wit::Host for Link {
     ) -> Result<Vec<u8>, wit::Fault> {
         let (vault, item) = place(&vault, &item)?;
         let file = FileId::parse(&file).map_err(missing)?;
+        self.moves_on();
         let chunks = Arc::clone(&self.backing().chunks);
         tokio::task::spawn_blocking(move || chunks.load(&vault, &item, &file, index))
             .await
@@ -163,13 +164,73 @@ impl wit::Host for Link {
 impl usage::Host for Link {
     fn note(&mut self, event: usage::Event) {
         // A guest that notes what is no id has nothing to count.
-        if let Some(event) = usage_event(&event) {
+        if let Some(event) = usage_event(event) {
             Usage::note(self, event);
         }
     }
+
+    fn recent(&mut self, wanted: usage::ActivityQuery) -> usage::ActivityPage {
+        let vaults = wanted
+            .vaults
+            .iter()
+            .filter_map(|id| VaultId::parse(id).ok());
+        let page = Usage::recent(
+            self,
+            ActivityQuery {
+                vaults: vaults.collect(),
+                offset: wanted.offset,
+                limit: wanted.limit,
+            },
+        );
+        usage::ActivityPage {
+            total: page.total,
+            events: page.events.into_iter().map(noted_event).collect(),
+        }
+    }
+
+    fn checked(&mut self, verdict: usage::Verdict) {
+        Usage::checked(
+            self,
+            match verdict {
+                usage::Verdict::Accepted => Verdict::Accepted,
+                usage::Verdict::Missing => Verdict::Missing,
+                usage::Verdict::Malformed => Verdict::Malformed,
+                usage::Verdict::Forged => Verdict::Forged,
+                usage::Verdict::OtherServer => Verdict::OtherServer,
+                usage::Verdict::NotSynchronised => Verdict::NotSynchronised,
+                usage::Verdict::Revoked => Verdict::Revoked,
+                usage::Verdict::Expired => Verdict::Expired,
+                usage::Verdict::Unavailable => Verdict::Unavailable,
+            },
+        );
+    }
 }
 
-fn usage_event(event: &usage::Event) -> Option<UsageEvent> {
+fn noted_event(event: UsageEvent) -> usage::Event {
+    usage::Event {
+        token: event.token.as_str().to_owned(),
+        action: match event.action {
+            Action::Read => usage::Action::Read,
+            Action::Create => usage::Action::Create,
+            Action::Update => usage::Action::Update,
+            Action::Delete => usage::Action::Delete,
+        },
+        allowed: event.allowed,
+        vault: event.vault.as_str().to_owned(),
+        item: event.item.map(|item| item.as_str().to_owned()),
+        item_version: event.item_version,
+        at: event.at.millis(),
+        request_id: event.caller.request_id,
+        user_agent: event.caller.user_agent,
+        peer: event
+            .caller
+            .peer
+            .map(|peer| peer.to_string())
+            .unwrap_or_default(),
+    }
+}
+
+fn usage_event(event: usage::Event) -> Option<UsageEvent> {
     Some(UsageEvent {
         token: TokenId::parse(&event.token).ok()?,
         action: match event.action {
@@ -183,6 +244,11 @@ fn usage_event(event: &usage::Event) -> Option<UsageEvent> {
         item: event.item.as_deref().map(ItemId::parse).transpose().ok()?,
         item_version: event.item_version,
         at: Timestamp::from_millis(event.at),
+        caller: Caller {
+            request_id: event.request_id,
+            user_agent: event.user_agent,
+            peer: event.peer.parse().ok(),
+        },
     })
 }
 

@@ -1,0 +1,53 @@
+//! How many requests a second: one server thread, loopback, 16 connections that are kept, an item of 1 KB read by its
+//! id with a real token.
+#![allow(clippy::print_stdout, reason = "what a bench finds it prints")]
+
+use std::{sync::Arc, time::Duration};
+
+use sekisho_benches::{
+    load::{get, load},
+    report::{Row, at_least, rounds},
+    server::{Server, config},
+    upstream::Account,
+};
+use sekisho_host::engine::EngineKind;
+
+const ROUNDS: usize = 7;
+const TIME: Duration = Duration::from_millis(1000);
+const ITEMS: usize = 1000;
+
+fn main() {
+    println!("\n== serve: an item of 1 KB by its id, one server thread, 16 connections ==");
+    let bare = Server::hyper_hello();
+    let (hello, _) = host(EngineKind::Component, true);
+    let (component, request) = host(EngineKind::Component, false);
+    let (native, native_request) = host(EngineKind::Native, false);
+    let at = |server: &Server, request: &[u8]| {
+        let (addr, requests) = (server.addr, [request.to_vec()]);
+        move || load(addr, &requests, 200, TIME)
+    };
+    let mut rows = [
+        Row::new("bare hyper hello", at(&bare, &request)),
+        Row::new("hello component", at(&hello, &request)),
+        Row::new("component engine", at(&component, &request)),
+        Row::new("native engine", at(&native, &native_request)),
+    ];
+    rounds(&mut rows, ROUNDS);
+    let [bare, hello, component, native] = &rows;
+    at_least(
+        "component engine ÷ hello component",
+        component.ratio(hello),
+        0.6,
+    );
+    at_least("native engine ÷ bare hyper hello", native.ratio(bare), 0.3);
+}
+
+fn host(engine: EngineKind, says_hello: bool) -> (Server, Vec<u8>) {
+    let account = Arc::new(Account::new(ITEMS, 0));
+    let mut config = config(&account, engine, None);
+    if says_hello {
+        config.component = Some(sekisho_edge_artifact::HELLO_WASM.to_vec());
+    }
+    let request = get(&account.item_path(ITEMS / 2), &account.token, "");
+    (Server::host(config), request)
+}
