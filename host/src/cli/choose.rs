@@ -3,7 +3,7 @@
 use sekisho_account::{
     Operator,
     operator::OpenVault,
-    protocol::{EnvironmentInfo, TokenInfo},
+    protocol::{EnvironmentInfo, GroupInfo, TokenInfo, UserInfo, UserState},
 };
 use sekisho_core::vault::{equal_exact, equal_folded};
 
@@ -44,6 +44,28 @@ impl Named for EnvironmentInfo {
 impl Named for TokenInfo {
     const WHAT: &'static str = "token";
     const LIST: &'static str = "sekisho connect token list";
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for UserInfo {
+    const WHAT: &'static str = "user";
+    const LIST: &'static str = "sekisho user list";
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for GroupInfo {
+    const WHAT: &'static str = "group";
+    const LIST: &'static str = "sekisho group list";
     fn id(&self) -> String {
         self.id.to_string()
     }
@@ -117,6 +139,18 @@ pub(super) fn vault_or_only(
 /// A Connect server by name or id.
 pub(super) fn server(operator: &Operator, wanted: &str) -> Result<EnvironmentInfo, Failure> {
     one(operator.environments()?, wanted)
+}
+
+/// A user by name or id; one who was removed by id only.
+pub(super) fn user(operator: &Operator, wanted: &str) -> Result<UserInfo, Failure> {
+    let mut users = operator.users()?;
+    users.retain(|user| user.state != UserState::Removed || user.id.as_str() == wanted);
+    one(users, wanted)
+}
+
+/// A group by name or id.
+pub(super) fn group(operator: &Operator, wanted: &str) -> Result<GroupInfo, Failure> {
+    one(operator.groups()?, wanted)
 }
 
 #[cfg(test)]

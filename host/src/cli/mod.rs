@@ -3,6 +3,7 @@
 //! Every command is a `Low…` struct as clap reads it and a `run` that decides and does. Exit codes: 0 done, 1 refused
 //! or failed, 2 usage. No error repeats a value that was typed or read, for it may be a secret (invariant 7).
 
+mod account;
 mod attach;
 mod choose;
 mod completions;
@@ -10,10 +11,12 @@ mod connect;
 mod credentials;
 mod duration;
 mod failure;
+mod group;
 mod health;
 mod import;
 mod inject;
 mod item;
+mod key;
 mod log;
 mod outfile;
 mod output;
@@ -22,6 +25,8 @@ mod run;
 mod session;
 mod typed;
 mod up;
+mod usage;
+mod user;
 mod vault;
 
 use std::process::ExitCode;
@@ -68,6 +73,21 @@ enum LowCommand {
     /// Connect servers, their tokens and their vaults.
     #[command(subcommand)]
     Connect(connect::LowConnect),
+    /// The account, alone.
+    #[command(subcommand)]
+    Account(account::LowAccount),
+    /// Your key file.
+    #[command(subcommand)]
+    Key(key::LowKey),
+    /// Users of the account.
+    #[command(subcommand)]
+    User(user::LowUser),
+    /// Groups of users.
+    #[command(subcommand)]
+    Group(group::LowGroup),
+    /// What was read, when and by which Connect server.
+    #[command(subcommand)]
+    Usage(usage::LowUsage),
     /// Take over a 1Password export.
     Import(import::LowImport),
     /// Credentials files of Connect servers.
@@ -102,11 +122,23 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(args: LowArgs) -> Result<ExitCode, Failure> {
     let session = args.session.decide()?;
+    // Before anything is done that could not be shown afterwards.
+    if session.format == output::Format::Csv && !matches!(args.command, LowCommand::Usage(_)) {
+        return Err(Failure::usage(
+            "CSV is for `sekisho usage report` only",
+            "take --format json or table",
+        ));
+    }
     let done: Done = match args.command {
         LowCommand::Up(low) => low.run(&session),
         LowCommand::Vault(low) => low.run(&session),
         LowCommand::Item(low) => low.run(&session),
         LowCommand::Connect(low) => low.run(&session),
+        LowCommand::Account(low) => low.run(&session),
+        LowCommand::Key(low) => low.run(&session),
+        LowCommand::User(low) => low.run(&session),
+        LowCommand::Group(low) => low.run(&session),
+        LowCommand::Usage(low) => low.run(&session),
         LowCommand::Import(low) => low.run(&session),
         LowCommand::Credentials(low) => low.run(&session),
         LowCommand::Read(low) => low.run(),

@@ -12,6 +12,8 @@ use super::failure::{Done, Failure};
 pub(crate) enum Format {
     // For programs.
     Json,
+    // For spreadsheets; reports only.
+    Csv,
     // For people.
     #[value(alias = "human-readable")]
     Table,
@@ -22,6 +24,7 @@ impl Format {
     pub(crate) fn parse(word: &str) -> Option<Self> {
         match word {
             "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
             "table" | "human-readable" => Some(Self::Table),
             _ => None,
         }
@@ -74,6 +77,34 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> 
         .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end())
         .collect();
     line(&lines.join("\n"))
+}
+
+/// RFC 4180, with a line of names.
+pub(crate) fn csv<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> Done {
+    let row = |cells: Vec<String>| format!("{}\r\n", cells.join(","));
+    let mut text = row(head
+        .iter()
+        .map(|name| name.to_lowercase().replace(' ', "_"))
+        .collect());
+    for cells in rows {
+        text.push_str(&row(cells.iter().map(|cell| csv_cell(cell)).collect()));
+    }
+    bytes(text.as_bytes())
+}
+
+fn csv_cell(text: &str) -> String {
+    // Spreadsheets compute what begins so: names come from anyone.
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if is_formula {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
 }
 
 /// What a terminal would obey is not shown: titles come from anyone.

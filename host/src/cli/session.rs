@@ -7,7 +7,12 @@ use std::{
 };
 
 use clap::Args;
-use sekisho_account::{Account, Operator};
+use sekisho_account::{
+    Account, FileError, KeyFile, Operator,
+    http::client::{Address, RemoteAccount},
+    operator::AccountApi,
+};
+use sekisho_core::secret::SecretText;
 use serde_json::Value;
 
 use super::{
@@ -24,12 +29,24 @@ pub(super) struct LowSession {
     /// Where the account is [env: SEKISHO_DATA_DIR] [default: $XDG_DATA_HOME/sekisho or ~/.local/share/sekisho]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Reach the account at this URL instead [env: SEKISHO_ACCOUNT_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    account: Option<String>,
+    /// PEM of the CA to trust there [env: SEKISHO_ACCOUNT_CA]
+    #[arg(long, global = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The operator's key file [default: operator.key beside the account]
+    #[arg(long, global = true, value_name = "FILE")]
+    key: Option<PathBuf>,
 }
 
 /// Decided.
 pub(super) struct Session {
     pub(super) format: Format,
     place: Option<Place>,
+    /// Absent = the account is in `place`.
+    remote: Option<Address>,
+    key: Option<PathBuf>,
 }
 
 impl LowSession {
@@ -41,9 +58,26 @@ impl LowSession {
         let place = self
             .data_dir
             .or_else(|| data_dir_of(&|name| env::var_os(name)));
+        let set = |name: &str| env::var(name).ok().filter(|text| !text.is_empty());
+        let ca = self
+            .ca
+            .or_else(|| set("SEKISHO_ACCOUNT_CA").map(PathBuf::from));
+        let remote = match self.account.or_else(|| set("SEKISHO_ACCOUNT_URL")) {
+            None => None,
+            Some(url) => {
+                let read = |path: PathBuf| {
+                    let text = std::fs::read_to_string(&path);
+                    text.map_err(|error| Failure::io(&path, &error))
+                };
+                let ca = ca.map(read).transpose()?;
+                Some(Address { url, ca })
+            }
+        };
         Ok(Session {
             format,
             place: place.map(Place::new),
+            remote,
+            key: self.key,
         })
     }
 }
@@ -88,14 +122,50 @@ impl Session {
     /// Whether there is an account whose operator could be asked.
     pub(super) fn has_account(&self) -> bool {
         let place = self.place.as_ref();
-        place.is_some_and(|place| place.account().exists())
+        self.remote.is_some() || place.is_some_and(|place| place.account().exists())
     }
 
     /// The operator whose key file lies with the account.
     pub(super) fn operator(&self) -> Result<Operator, Failure> {
-        let place = self.place()?;
-        let account = open_account(place)?;
-        Ok(Operator::read(&place.operator_key(), Box::new(account))?)
+        let account: Box<dyn AccountApi> = match &self.remote {
+            Some(address) => Box::new(RemoteAccount::new(address)?),
+            None => Box::new(self.open_account()?),
+        };
+        Ok(Operator::new(self.identity()?, account))
+    }
+
+    /// The account in the data directory.
+    pub(super) fn open_account(&self) -> Result<Account, Failure> {
+        open_account(self.place()?)
+    }
+
+    /// Where the operator's key is.
+    pub(super) fn key_path(&self) -> Result<PathBuf, Failure> {
+        match &self.key {
+            Some(path) => Ok(path.clone()),
+            None => Ok(self.place()?.operator_key()),
+        }
+    }
+
+    /// The operator's key, with the passphrase if it needs one.
+    pub(super) fn identity(&self) -> Result<KeyFile, Failure> {
+        let path = self.key_path()?;
+        let failed = |error: FileError| match error {
+            FileError::Passphrase => Failure::new(
+                format!(
+                    "{} is locked and this is not its passphrase",
+                    path.display()
+                ),
+                "set SEKISHO_PASSPHRASE to the passphrase it was locked with",
+            ),
+            error => error.into(),
+        };
+        match (KeyFile::read(&path), passphrase()) {
+            (Err(FileError::Passphrase), Some(passphrase)) => {
+                KeyFile::read_locked(&path, &passphrase).map_err(failed)
+            }
+            (read, _) => read.map_err(failed),
+        }
     }
 
     /// Prints a result: JSON, or what `table` prints.
@@ -106,9 +176,39 @@ impl Session {
     ) -> Done {
         match self.format {
             Format::Json => output::json(&value()),
-            Format::Table => table(),
+            Format::Table | Format::Csv => table(),
         }
     }
+
+    /// Prints a report: JSON, CSV or a table.
+    pub(super) fn print_rows<const N: usize>(
+        &self,
+        value: impl FnOnce() -> Value,
+        head: [&str; N],
+        rows: impl FnOnce() -> Vec<[String; N]>,
+    ) -> Done {
+        match self.format {
+            Format::Json => output::json(&value()),
+            Format::Csv => output::csv(head, rows()),
+            Format::Table => output::table(head, rows()),
+        }
+    }
+
+    /// Where the key of a new user goes.
+    pub(super) fn new_key_path(&self) -> Result<PathBuf, Failure> {
+        if let Some(path) = &self.key {
+            return Ok(path.clone());
+        }
+        let place = self.place()?;
+        crate::up::make_private_dir(place.dir())?;
+        Ok(place.operator_key())
+    }
+}
+
+/// The passphrase of the operator's key file.
+pub(super) fn passphrase() -> Option<SecretText> {
+    let text = env::var("SEKISHO_PASSPHRASE").ok();
+    text.filter(|text| !text.is_empty()).map(SecretText::new)
 }
 
 fn open_account(place: &Place) -> Result<Account, Failure> {

@@ -1,7 +1,7 @@
 //! `sekisho vault`.
 
-use clap::Subcommand;
-use sekisho_account::operator::OpenVault;
+use clap::{Args, Subcommand};
+use sekisho_account::{Operator, operator::OpenVault};
 use sekisho_core::{records::VaultType, vault::VaultAttributes};
 use serde_json::{Value, json};
 
@@ -46,6 +46,9 @@ pub(super) enum LowVault {
         /// Its name or id.
         vault: String,
     },
+    /// Who sees and fills a vault.
+    #[command(subcommand)]
+    User(LowHolder),
     /// Give a vault a new key and seal everything in it anew; readers and writers go on meanwhile.
     #[command(
         after_help = "Do so when somebody who held the vault shall not read it any more. What was begun and broke off is taken up again."
@@ -54,6 +57,49 @@ pub(super) enum LowVault {
         /// Its name or id.
         vault: String,
     },
+}
+
+#[derive(Subcommand)]
+pub(super) enum LowHolder {
+    /// Let a user see and fill a vault.
+    #[command(after_help = "Examples:\n  sekisho vault user grant --vault Production --user Wendy")]
+    Grant(LowPair),
+    /// Take a vault from a user; give it a new key afterwards, for they may have kept the old one.
+    Revoke(LowPair),
+}
+
+#[derive(Args)]
+pub(super) struct LowPair {
+    /// The vault, by name or id.
+    #[arg(long)]
+    vault: String,
+    /// The user, by name or id.
+    #[arg(long)]
+    user: String,
+}
+
+impl LowHolder {
+    fn run(&self, session: &Session, operator: &Operator) -> Done {
+        let (Self::Grant(pair) | Self::Revoke(pair)) = self;
+        let vault = choose::vault(operator, &pair.vault)?;
+        let user = choose::user(operator, &pair.user)?;
+        let is_granted = matches!(self, Self::Grant(_));
+        if is_granted {
+            operator.share_vault(vault.id, user.id)?;
+        } else {
+            operator.unshare_vault(vault.id, user.id)?;
+        }
+        let word = if is_granted { "Granted" } else { "Revoked" };
+        session.print(
+            || json!({ "vault": vault.id, "user": user.id, "granted": is_granted }),
+            || {
+                let (vault, user) = (&vault.attributes.name, &user.name);
+                output::line(&output::plain(&format!(
+                    "{word}: vault {vault}, user {user}"
+                )))
+            },
+        )
+    }
 }
 
 impl LowVault {
@@ -88,6 +134,7 @@ impl LowVault {
                     || output::line(&format!("Deleted: {}", vault.id)),
                 )
             }
+            Self::User(low) => low.run(session, &operator),
             Self::RotateKey { vault } => {
                 let vault = choose::vault(&operator, &vault)?;
                 operator.rotate_vault_key(vault.id)?;

@@ -13,6 +13,7 @@ pub(crate) use self::{
     first_run::{FirstRun, Prepared, prepare},
     lock::Lock,
     place::Place,
+    private::make_dir as make_private_dir,
     serve::{Serving, serve},
     ssh_key::public_half as ed25519_public,
 };

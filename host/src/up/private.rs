@@ -10,7 +10,7 @@ use std::{
 use crate::cli::Failure;
 
 /// Makes a directory, mode 0700, unless it is there.
-pub(super) fn make_dir(path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_dir(path: &Path) -> Result<(), Failure> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| Failure::io(path, &error))
 }

@@ -83,10 +83,9 @@ mod tests {
     #[test]
     fn the_public_half_is_the_rfcs() {
         let bytes = |hex: &str| -> [u8; 32] {
-            let digits: Vec<u8> = (0..64)
-                .step_by(2)
-                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-                .collect();
+            let number =
+                |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+            let digits: Vec<u8> = hex.as_bytes().chunks(2).map(number).collect();
             digits.try_into().unwrap()
         };
         let seed = bytes("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");

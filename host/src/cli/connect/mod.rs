@@ -1,5 +1,6 @@
 //! `sekisho connect`: Connect servers (environments), their tokens and their vaults.
 
+mod group;
 mod server;
 mod token;
 mod vault;
@@ -17,6 +18,9 @@ pub(super) enum LowConnect {
     /// Access tokens.
     #[command(subcommand)]
     Token(token::LowToken),
+    /// Which groups manage Connect servers.
+    #[command(subcommand)]
+    Group(group::LowManagers),
     /// Which vaults a Connect server has.
     #[command(subcommand)]
     Vault(vault::LowGrant),
@@ -27,6 +31,7 @@ impl LowConnect {
         match self {
             Self::Server(low) => low.run(session),
             Self::Token(low) => low.run(session),
+            Self::Group(low) => low.run(session),
             Self::Vault(low) => low.run(session),
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 use sekisho_account::{
-    Operator,
+    Credentials, Operator,
     protocol::{EnvironmentInfo, EnvironmentState},
 };
 use sekisho_core::id::VaultId;
@@ -62,6 +62,27 @@ pub(in super::super) enum LowServer {
         /// Its name or id.
         server: String,
     },
+    /// Give a Connect server a new signing key; its tokens and credentials files stay good.
+    RotateKey {
+        /// Its name or id.
+        server: String,
+    },
+    /// Write further credentials for a Connect server; earlier ones stay good until --finish.
+    #[command(
+        after_help = "First write ./1password-credentials.json anew and bring it to the servers, then end the earlier ones.
+
+Examples:\n  sekisho connect server rotate-device staging\n  sekisho connect server rotate-device staging --finish"
+    )]
+    RotateDevice {
+        /// Its name or id.
+        server: String,
+        /// End all credentials but those of ./1password-credentials.json.
+        #[arg(long, conflicts_with = "force")]
+        finish: bool,
+        /// Overwrite a credentials file without asking.
+        #[arg(short, long)]
+        force: bool,
+    },
 }
 
 impl LowServer {
@@ -79,6 +100,26 @@ impl LowServer {
                 let server = choose::server(&operator, &server)?;
                 operator.rename_environment(server.id, &name)?;
                 show(session, &operator.environment(server.id)?)
+            }
+            Self::RotateKey { server } => {
+                let server = choose::server(&operator, &server)?;
+                let key = operator.rotate_environment_key(server.id)?;
+                session.print(
+                    || json!({ "id": server.id, "key": key }),
+                    || output::line(&format!("Rotated: {}", server.id)),
+                )
+            }
+            Self::RotateDevice {
+                server,
+                finish,
+                force,
+            } => {
+                let server = choose::server(&operator, &server)?;
+                if finish {
+                    finish_devices(session, &operator, &server)
+                } else {
+                    add_device(session, &operator, &server, force)
+                }
             }
             Self::Delete { server } => {
                 let server = choose::server(&operator, &server)?;
@@ -122,6 +163,38 @@ fn create(
     )
 }
 
+fn add_device(
+    session: &Session,
+    operator: &Operator,
+    server: &EnvironmentInfo,
+    force: bool,
+) -> Done {
+    let path = Path::new(FILE);
+    let overwrite = may_write(path, force)?;
+    let credentials = operator.add_device(server.id)?;
+    credentials.write(path, overwrite)?;
+    let shown = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    session.print(
+        || json!({ "id": server.id, "name": server.name, "credentials_file": shown }),
+        || output::line(&format!("Credentials file: {}", shown.display())),
+    )
+}
+
+fn finish_devices(session: &Session, operator: &Operator, server: &EnvironmentInfo) -> Done {
+    let credentials = Credentials::read(Path::new(FILE))?;
+    if credentials.environment() != server.id {
+        return Err(Failure::new(
+            format!("{FILE} is of another Connect server"),
+            "change to the directory where the new file is",
+        ));
+    }
+    operator.drop_other_devices(&credentials)?;
+    session.print(
+        || json!({ "id": server.id, "name": server.name, "finished": true }),
+        || output::line(&format!("Earlier credentials ended: {}", server.id)),
+    )
+}
+
 /// Whether a file is there that may be overwritten.
 fn may_write(path: &Path, force: bool) -> Result<bool, Failure> {
     if force || !path.exists() {
@@ -153,6 +226,10 @@ fn to_json(server: &EnvironmentInfo) -> Value {
         "creator_id": server.creator,
         "tokens_version": server.tokens_version,
         "vaults": server.vaults,
+        "tokens": server.tokens,
+        "credits": server.credits,
+        "own_managers": server.own_managers,
+        "devices": server.devices.len(),
     })
 }
 
@@ -188,6 +265,17 @@ fn show(session: &Session, server: &EnvironmentInfo) -> Done {
                 ("Created:", server.created_at.to_rfc3339()),
                 ("Creator:", server.creator.to_string()),
                 ("Vaults:", vaults.join(", ")),
+                ("Tokens:", server.tokens.to_string()),
+                ("Credits:", server.credits.to_string()),
+                ("Credentials:", server.devices.len().to_string()),
+                (
+                    "Managers:",
+                    if server.own_managers {
+                        "a list of its own".to_owned()
+                    } else {
+                        String::new()
+                    },
+                ),
             ])
         },
     )

@@ -165,6 +165,9 @@ fn to_json(token: &TokenInfo) -> Value {
     if let (Some(at), Some(members)) = (token.expires_at, value.as_object_mut()) {
         members.insert("expires_at".into(), at.to_rfc3339().into());
     }
+    if let (Some(at), Some(members)) = (token.last_used, value.as_object_mut()) {
+        members.insert("last_used_at".into(), at.to_rfc3339().into());
+    }
     value
 }
 
@@ -182,14 +185,26 @@ fn list(session: &Session, tokens: &[TokenInfo]) -> Done {
                     token.id.to_string(),
                     token.name.clone(),
                     state(token).to_owned(),
+                    token.created_at.to_rfc3339(),
                     token
                         .expires_at
+                        .map_or_else(|| "never".to_owned(), |at| at.to_rfc3339()),
+                    token
+                        .last_used
                         .map_or_else(|| "never".to_owned(), |at| at.to_rfc3339()),
                     vaults.join(" "),
                 ]
             };
             output::table(
-                ["ID", "NAME", "STATE", "EXPIRES", "VAULTS"],
+                [
+                    "ID",
+                    "NAME",
+                    "STATE",
+                    "ISSUED",
+                    "EXPIRES",
+                    "LAST USED",
+                    "VAULTS",
+                ],
                 tokens.iter().map(row).collect(),
             )
         },

@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     fn built(body: Body) -> Item {
-        let rng = &mut sekisho_account::random::SystemRng;
+        let rng = &mut SystemRng;
         let writing = build::Writing {
             vault: VaultId::generate(rng),
             now: Timestamp::from_seconds(1),

@@ -12,8 +12,32 @@ mod recipe;
 mod template;
 
 use clap::Subcommand;
+use sekisho_account::{Operator, operator::OpenVault};
+use sekisho_core::id::ItemId;
 
-use super::{Session, failure::Done};
+use super::{
+    Session,
+    failure::{Done, Failure},
+};
+
+/// An item by title or id.
+pub(super) fn find(
+    operator: &Operator,
+    vault: Option<&str>,
+    wanted: &str,
+) -> Result<(OpenVault, ItemId), Failure> {
+    find::item(operator, vault, wanted)
+}
+
+/// Ids and titles of a vault's items.
+pub(super) fn titles(
+    operator: &Operator,
+    vault: &OpenVault,
+) -> Result<Vec<(ItemId, String)>, Failure> {
+    let items = find::items(operator, vault)?;
+    let titled = |item: find::Listed| (item.id, item.text("title").to_owned());
+    Ok(items.into_iter().map(titled).collect())
+}
 
 #[derive(Subcommand)]
 pub(super) enum LowItem {
