@@ -376,11 +376,11 @@ const WITH_OTP: u8 = 1;
 
 /// What is sealed as [`crate::seal::Kind::Details`]: one byte of flags, then the JSON.
 pub fn sealed_details(item: &Item) -> Zeroizing<Vec<u8>> {
-    let mut value = details(item);
-    let mut out = Zeroizing::new(Vec::with_capacity(1024));
+    let json = into_bytes(details(item));
+    // Of its full size at once: growing would leave a copy behind that nobody wipes.
+    let mut out = Zeroizing::new(Vec::with_capacity(1 + json.len()));
     out.push(if item.has_otp() { WITH_OTP } else { STATIC });
-    out.extend_from_slice(&to_bytes(&value));
-    wipe(&mut value);
+    out.extend_from_slice(&json);
     out
 }
 
@@ -421,9 +421,7 @@ fn with_codes(json: &[u8], now: Timestamp) -> Zeroizing<Vec<u8>> {
     {
         add_code(field, now);
     }
-    let out = to_bytes(&item);
-    wipe(&mut item);
-    out
+    into_bytes(item)
 }
 
 fn add_code(field: &mut Value, now: Timestamp) {
@@ -438,6 +436,13 @@ fn add_code(field: &mut Value, now: Timestamp) {
     if let (Some(code), Some(members)) = (code, field.as_object_mut()) {
         members.insert("totp".into(), Value::String(code));
     }
+}
+
+/// A value's bytes in a buffer that wipes itself; the value's own texts are wiped at once.
+pub fn into_bytes(mut value: Value) -> Zeroizing<Vec<u8>> {
+    let bytes = to_bytes(&value);
+    wipe(&mut value);
+    bytes
 }
 
 /// A value's bytes in a buffer that wipes itself.

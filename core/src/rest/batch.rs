@@ -44,10 +44,8 @@ pub(super) fn answer(asked: &Asked<'_>, ports: &Ports<'_>, body: &[u8]) -> Resul
         .iter()
         .map(|request| batch.respond(request))
         .collect();
-    let mut body = json!({ "responses": responses });
-    let bytes = json::to_bytes(&body);
-    json::wipe(&mut body);
-    Ok(Reply::json(bytes))
+    let body = json!({ "responses": responses });
+    Ok(Reply::json(json::into_bytes(body)))
 }
 
 struct Batch<'a, 'r, 'p> {

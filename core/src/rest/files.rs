@@ -142,10 +142,7 @@ pub(super) fn list(
         .iter()
         .map(|entry| files.print(entry))
         .collect::<Result<_, _>>()?;
-    let mut shown = Value::Array(shown);
-    let body = json::to_bytes(&shown);
-    json::wipe(&mut shown);
-    Ok(Reply::json(body))
+    Ok(Reply::json(json::into_bytes(Value::Array(shown))))
 }
 
 pub(super) fn details(
@@ -156,10 +153,8 @@ pub(super) fn details(
     file: FileId,
 ) -> Result<Reply, Refusal> {
     let files = Files::open(asked, ports, vault, item)?;
-    let mut shown = files.print(files.entry(&file)?)?;
-    let body = json::to_bytes(&shown);
-    json::wipe(&mut shown);
-    Ok(Reply::json(body))
+    let shown = files.print(files.entry(&file)?)?;
+    Ok(Reply::json(json::into_bytes(shown)))
 }
 
 pub(super) fn content(
