@@ -39,4 +39,7 @@ pub use device::{Device, LocalDevice};
 pub use error::{AccountError, FileError};
 pub use operator::{AccountApi, JoinCode, Operator, OperatorError, keyfile::KeyFile};
 pub use protocol::{NewUser, Request, Response, SignedRequest};
-pub use store::{Account, Caller, usage::UsageReport};
+pub use store::{
+    Account, Caller,
+    usage::{Times, UsageReport},
+};

@@ -99,6 +99,7 @@ fn usage() {
             at: Timestamp::from_seconds(100 * DAY + u64::from(number) * 3),
             caller: Default::default(),
         },
+        times: None,
     };
     let ((), took) = time(|| {
         for batch in 0..ACCESSES / BATCH {

@@ -4,8 +4,8 @@
 //! last number given to a change. Every change takes the next one under the write lock, so numbers rise in the order
 //! of commits: `seq` is at once the feed's cursor and, by its maximum over what an environment sees, its head version.
 //!
-//! **users** are known by name and public keys; one that was removed stays as a row, so that its id is never used
-//! again. **groups** and **group_members** say who belongs together; the two built-in groups have a `role`.
+//! **users** are known by name and public keys, and by who vouches for these ([`sekisho_core::vouch::UserCard`]); one
+//! that was removed stays as a row, so that its id is never used again and those it vouched for stay vouched for. **groups** and **group_members** say who belongs together; the two built-in groups have a `role`.
 //! **manager_grants** says which groups manage Connect servers: those under the empty environment manage every one
 //! that has no list of its own (`own_managers`). The view **server_managers** spells out who that is.
 //!
@@ -28,7 +28,7 @@
 //!
 //! **nonces** remembers operators' requests for as long as they
 //! could be replayed. **audit** has a row for each change. **accesses** has a row for each access that hosts reported,
-//! under the host's own number for it; **access_days** adds them up by day, so that a report reads thousands of rows
+//! under the host's own number for it, or for several equal ones that a host added up; **access_days** adds them up by day, so that a report reads thousands of rows
 //! and not millions. **token_uses** has each token's last one.
 //!
 //! Small columns stand before blobs: SQLite reads a row from its start. Times are milliseconds since 1970.
@@ -41,7 +41,7 @@ use crate::AccountError;
 const APPLICATION_ID: i64 = 0x5345_4b49;
 
 /// Number n brings a database from version n to n + 1. Committed ones never change.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// The version this program writes.
 const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -298,6 +298,19 @@ CREATE TABLE token_uses (
     token           TEXT    PRIMARY KEY,
     last            INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Hosts that were cut off for long report many accesses in one row.
+const V2: &str = "
+ALTER TABLE accesses ADD COLUMN count INTEGER NOT NULL DEFAULT 1 CHECK (count >= 1);
+ALTER TABLE accesses ADD COLUMN first INTEGER; -- absent = at
+";
+
+/// Users are endorsed by others; absent = the first owner, whom the account's id stands for.
+const V3: &str = "
+ALTER TABLE users ADD COLUMN endorser    TEXT;
+ALTER TABLE users ADD COLUMN standing    TEXT CHECK (standing IN ('USER', 'ADMINISTRATOR', 'OWNER'));
+ALTER TABLE users ADD COLUMN endorsement BLOB CHECK (length(endorsement) = 64);
 ";
 
 #[cfg(test)]

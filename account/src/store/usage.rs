@@ -35,6 +35,38 @@ pub struct UsageReport {
     pub id: String,
     /// The access.
     pub event: UsageEvent,
+    /// When it stands for several, of which it is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<Times>,
+}
+
+/// How often, and since when: what a host that was cut off for long makes of many equal accesses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// How often; at least once.
+    pub count: u64,
+    /// The first time.
+    pub first: Timestamp,
+}
+
+impl UsageReport {
+    /// One access.
+    pub const fn new(id: String, event: UsageEvent) -> Self {
+        Self {
+            id,
+            event,
+            times: None,
+        }
+    }
+
+    /// How often, and since when.
+    pub fn times(&self) -> Times {
+        let first = self.event.at;
+        self.times.map_or(Times { count: 1, first }, |times| Times {
+            count: times.count.max(1),
+            first: times.first.min(first),
+        })
+    }
 }
 
 impl Account {
@@ -66,10 +98,13 @@ fn insert(
     let (at, action) = (millis(event.at), word(event.action));
     let (token, vault) = (event.token.as_str(), event.vault.as_str());
     let item = event.item.as_ref().map(ItemId::as_str);
+    let times = report.times();
+    let first = millis(times.first);
     let is_new = db
         .prepare_cached(
-            "INSERT OR IGNORE INTO accesses (environment, id, token, at, action, allowed, vault, item, item_version)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+            "INSERT OR IGNORE INTO accesses
+                 (environment, id, token, at, action, allowed, vault, item, item_version, count, first)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
              WHERE EXISTS (SELECT 1 FROM tokens WHERE id = ?3 AND environment = ?1)",
         )?
         .execute(params![
@@ -81,15 +116,17 @@ fn insert(
             event.allowed,
             vault,
             item,
-            event.item_version.map(int)
+            event.item_version.map(int),
+            int(times.count),
+            first
         ])?;
     if is_new == 0 {
         return Ok(());
     }
     db.prepare_cached(
         "INSERT INTO access_days (environment, day, vault, item, action, allowed, count, first, last)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7)
-         ON CONFLICT DO UPDATE SET count = count + 1, first = min(first, ?7), last = max(last, ?7)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?9, ?7)
+         ON CONFLICT DO UPDATE SET count = count + ?8, first = min(first, ?9), last = max(last, ?7)",
     )?
     .execute(params![
         environment.as_str(),
@@ -98,7 +135,9 @@ fn insert(
         item.unwrap_or_default(),
         action,
         event.allowed,
-        at
+        at,
+        int(times.count),
+        first
     ])?;
     db.prepare_cached(
         "INSERT INTO token_uses (token, last) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET last = max(last, ?2)",
@@ -180,10 +219,10 @@ const REPORT: &str = "
         SELECT environment, vault, item, action, allowed, count, first, last FROM access_days
             WHERE day >= ?5 AND day < ?6
         UNION ALL
-        SELECT environment, vault, coalesce(item, ''), action, allowed, 1, at, at FROM accesses INDEXED BY accesses_by_time
+        SELECT environment, vault, coalesce(item, ''), action, allowed, count, coalesce(first, at), at FROM accesses INDEXED BY accesses_by_time
             WHERE at >= ?7 AND at < ?8
         UNION ALL
-        SELECT environment, vault, coalesce(item, ''), action, allowed, 1, at, at FROM accesses INDEXED BY accesses_by_time
+        SELECT environment, vault, coalesce(item, ''), action, allowed, count, coalesce(first, at), at FROM accesses INDEXED BY accesses_by_time
             WHERE at >= ?9 AND at < ?10
     ) a JOIN environments e ON e.id = a.environment
     WHERE a.environment IN (SELECT environment FROM server_managers WHERE user = ?1)

@@ -137,10 +137,7 @@ fn round_trip(world: &World, server: &Server) {
         at: now(),
         caller: Default::default(),
     };
-    let reports = [UsageReport {
-        id: "1".into(),
-        event,
-    }];
+    let reports = [UsageReport::new("1".into(), event)];
     device.report_usage(&reports).unwrap();
     device.report_usage(&reports).unwrap();
     let rows = owner.usage_report(Default::default()).unwrap();

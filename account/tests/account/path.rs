@@ -132,10 +132,10 @@ fn a_commit_elsewhere_is_noticed() {
     let before = world.account.data_version().unwrap();
     assert_eq!(world.account.data_version().unwrap(), before);
     let rename = |account: &Account| {
-        let request = sekisho_account::Request::CreateUser(new_user(
+        let request = sekisho_account::Request::CreateUser(world.card(new_user(
             "x",
             &sekisho_core::key::OperatorKey::generate(&mut sekisho_account::random::SystemRng),
-        ));
+        )));
         account.execute(&world.caller(), request).unwrap();
     };
     rename(&elsewhere);
@@ -164,6 +164,7 @@ fn an_access_is_counted_once() {
             at: now(),
             caller: Default::default(),
         },
+        times: None,
     };
     let (one, two) = (report("a"), report("b"));
     let take = |reports: &[UsageReport]| world.account.report_usage(&host.id(), reports).unwrap();

@@ -127,10 +127,7 @@ fn a_list_tells_a_tokens_standing_and_last_use() {
         at: used,
         caller: Default::default(),
     };
-    let reports = [UsageReport {
-        id: "1".into(),
-        event,
-    }];
+    let reports = [UsageReport::new("1".into(), event)];
     world.account.report_usage(&host.id(), &reports).unwrap();
     assert_eq!(at(now()).last_used, Some(used));
     world.owner.revoke_token(made.record.id).unwrap();

@@ -30,10 +30,7 @@ fn report(
         at: Timestamp::from_seconds(at),
         caller: Default::default(),
     };
-    UsageReport {
-        id: id.to_string(),
-        event,
-    }
+    UsageReport::new(id.to_string(), event)
 }
 
 #[test]
@@ -110,4 +107,39 @@ fn accesses_are_added_up_by_what_is_asked() {
     assert_eq!(rows[1].used_by, "Web servers");
     assert_eq!(rows[1].first, Timestamp::from_seconds(10 * DAY + 5));
     assert_eq!(rows[1].last, Timestamp::from_seconds(12 * DAY + 5));
+}
+
+#[test]
+fn what_a_host_added_up_counts_as_often_as_it_says_and_once() {
+    let world = World::new();
+    let vault = world.vault("A");
+    let (id, credentials) = world
+        .owner
+        .create_environment("Web servers", &[vault])
+        .unwrap();
+    let host = crate::setup::Host::new(world.account.clone(), credentials);
+    let token = world.token(&host, vault, Rights::READ).record.id;
+    let item = ItemId::generate(&mut SystemRng);
+    let mut summed = report(1, token, vault, item, Action::Read, 10 * DAY + 50);
+    summed.times = Some(sekisho_account::Times {
+        count: 40,
+        first: Timestamp::from_seconds(10 * DAY + 5),
+    });
+    let reports = [
+        summed,
+        report(2, token, vault, item, Action::Read, 10 * DAY + 60),
+    ];
+    for _ in 0..2 {
+        world.account.report_usage(&id, &reports).unwrap();
+    }
+    let whole_days = UsageQuery::default();
+    let part_of_a_day = UsageQuery {
+        since: Some(Timestamp::from_seconds(10 * DAY + 1)),
+        ..whole_days
+    };
+    for query in [whole_days, part_of_a_day] {
+        let rows = world.owner.usage_report(query).unwrap();
+        assert_eq!((rows.len(), rows[0].count), (1, 41));
+        assert_eq!(rows[0].first, Timestamp::from_seconds(10 * DAY + 5));
+    }
 }
