@@ -247,7 +247,7 @@ impl OperatorKey {
         self.signing.sign(message)
     }
 
-    /// Unwraps a vault key that was wrapped to this operator.
+    /// Unwraps a vault key that was wrapped to this operator, by themself or by someone else.
     pub fn unwrap_vault_key(
         &self,
         user: &UserId,
@@ -255,14 +255,37 @@ impl OperatorKey {
         wrapped: &WrappedKey,
     ) -> Result<VaultKey, OpenError> {
         let (method, generation, body) = wrapped.split()?;
-        if method != METHOD_HPKE {
-            return Err(OpenError);
-        }
         let context = operator_vault_context(user, vault, generation);
-        Ok(VaultKey {
-            generation,
-            bytes: WrappedKey::unwrap_to(&self.pair, &context, body)?,
-        })
+        let bytes = match method {
+            METHOD_AEAD => {
+                WrappedKey::unwrap_under(&self.derive_own_wrapping_key(), &context, body)?
+            }
+            METHOD_HPKE => WrappedKey::unwrap_to(&self.pair, &context, body)?,
+            _ => return Err(OpenError),
+        };
+        Ok(VaultKey { generation, bytes })
+    }
+
+    /// Wraps a vault key to this operator by themself. Nobody else can make it, and opening a thousand of them takes
+    /// no curve operation.
+    pub fn wrap_own_vault_key(
+        &self,
+        user: &UserId,
+        vault: &VaultId,
+        key: &VaultKey,
+        rng: &mut dyn CryptoRng,
+    ) -> WrappedKey {
+        WrappedKey::wrap_under(
+            &self.derive_own_wrapping_key(),
+            key.generation,
+            &operator_vault_context(user, vault, key.generation),
+            &key.bytes,
+            rng,
+        )
+    }
+
+    fn derive_own_wrapping_key(&self) -> SecretBytes<32> {
+        kdf::derive(&self.seed, &[b"sekisho/v1/operator-own-wrapping"])
     }
 
     /// Unwraps an environment's signing key that was wrapped to this operator.

@@ -1,7 +1,8 @@
 //! Why a key may be trusted that only the account names: someone who could know vouches for it.
 //!
 //! The account is blind, not honest: it could offer a key of its own as an environment's new signing key, or as the
-//! key of one more holder of a vault, to whom the next rotation would wrap. Neither can be made without a secret:
+//! key of one more holder of a vault, to whom the next rotation would wrap, or as a user's. None of them can be made
+//! without a secret:
 //!
 //! ```text
 //! EndorsedKey  ES256 by an older signing key of the environment over
@@ -9,12 +10,18 @@
 //! HolderProof  HMAC-SHA-256 under HKDF(vault key, "sekisho/v1/holder") over
 //!              vault (26) ‖ "u" ‖ user (26) ‖ X25519 key (32), or
 //!              vault (26) ‖ "t" ‖ environment (26) ‖ token (26) ‖ rights (1) ‖ X25519 key (32)
+//! Endorsement  ES256 by a user of standing over
+//!              "sekisho/v1/user" 00 ‖ account (26) ‖ standing (1) ‖ user (26) ‖ X25519 key (32) ‖ point (65) ‖ name
 //! ```
 
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
+
+mod users;
+
+pub use users::{Endorsement, Standing, UserCard, account_of, believe_users};
 
 use crate::{
     cipher::{hash, kdf},

@@ -40,9 +40,14 @@ fn a_vault_key_unwraps_only_for_its_operator_and_vault() {
         .wrap_vault_key(&user, &vault, &key, rng)
         .unwrap();
     let back = alice.unwrap_vault_key(&user, &vault, &wrapped).unwrap();
-    assert_eq!((back.generation, back.bytes), (3, key.bytes));
+    assert_eq!((back.generation, &back.bytes), (3, &key.bytes));
     assert!(bob.unwrap_vault_key(&user, &vault, &wrapped).is_err());
     assert!(alice.unwrap_vault_key(&user, &other, &wrapped).is_err());
+    let own = alice.wrap_own_vault_key(&user, &vault, &key, rng);
+    let back = alice.unwrap_vault_key(&user, &vault, &own).unwrap();
+    assert_eq!((back.generation, &back.bytes), (3, &key.bytes));
+    assert!(bob.unwrap_vault_key(&user, &vault, &own).is_err());
+    assert!(alice.unwrap_vault_key(&user, &other, &own).is_err());
 }
 
 #[test]
