@@ -9,6 +9,7 @@ use sekisho_core::{
     records::{Expect, ItemRecord},
     seal::Sealed,
     time::Timestamp,
+    vouch::{Endorsement, UserCard},
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +35,17 @@ pub enum Request {
     WhoAmI,
     /// Every user → [`Response::Users`].
     Users,
-    /// Adds a user without any group → [`Response::Done`].
-    CreateUser(NewUser),
+    /// Every user there ever was, and why to believe them → [`Response::UserCards`].
+    UserCards,
+    /// Adds a user without any group, endorsed by the caller → [`Response::Done`].
+    CreateUser(UserCard),
+    /// Raises a user's standing, on the caller's word → [`Response::Done`].
+    EndorseUser {
+        /// Who.
+        user: UserId,
+        /// The caller's word.
+        endorsement: Endorsement,
+    },
     /// Takes or refuses a user's requests; at once → [`Response::Done`].
     SuspendUser {
         /// Who.
@@ -135,6 +145,11 @@ pub enum Request {
     VaultKeys {
         /// Which.
         vault: VaultId,
+    },
+    /// The caller's wrapped keys of several vaults → [`Response::Keyring`], in the order asked for.
+    Keyring {
+        /// Which.
+        vaults: Vec<VaultId>,
     },
     /// Wraps a vault's keys, of all generations in use, to a user → [`Response::Done`].
     ShareVault {
@@ -366,12 +381,16 @@ pub enum Response {
     User(UserInfo),
     /// Users by ascending id.
     Users(Vec<UserInfo>),
+    /// Users by ascending id, removed ones too.
+    UserCards(Vec<UserCard>),
     /// A vault.
     Vault(Box<VaultInfo>),
     /// Vaults by ascending id.
     Vaults(Vec<VaultInfo>),
     /// Wrapped keys, newest first.
     VaultKeys(Vec<WrappedKey>),
+    /// The same of several vaults.
+    Keyring(Vec<Vec<WrappedKey>>),
     /// An item.
     Item(Box<ItemRecord>),
     /// Items by ascending id.

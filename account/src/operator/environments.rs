@@ -6,16 +6,15 @@ use sekisho_core::{
     records::SigningKeyRecord,
     sync::Trust,
     time::Timestamp,
-    token::{self, IssuedToken, ReadAccess, Rights, TokenOrder},
+    token::{self, IssuedToken, Rights, TokenOrder},
     vouch::Holder,
 };
 
-use super::{Operator, OperatorError};
+use super::{Operator, OperatorError, trust::Recipient};
 use crate::{
     Credentials, Request, Response, clock,
     protocol::{
         EnvironmentInfo, EnvironmentKeyInfo, KeyWrap, NewEnvironment, NewToken, NextKey, TokenInfo,
-        UserInfo,
     },
     random::SystemRng,
 };
@@ -198,13 +197,16 @@ impl Operator {
         expires_at: Option<Timestamp>,
     ) -> Result<IssuedToken, OperatorError> {
         let key = self.environment_key(environment)?;
-        let accesses: Vec<(Rights, ReadAccess)> = vaults
+        let ids: Vec<VaultId> = vaults.iter().map(|(vault, _)| *vault).collect();
+        let accesses = self.keyring(ids)?;
+        let accesses: Vec<_> = vaults
             .iter()
-            .map(|(vault, rights)| Ok((*rights, self.read_access(*vault)?)))
-            .collect::<Result<_, OperatorError>>()?;
+            .map(|(_, rights)| rights)
+            .zip(&accesses)
+            .collect();
         let granted: Vec<_> = accesses
             .iter()
-            .map(|(rights, access)| (access.vault(), *rights, access.keys()))
+            .map(|(rights, access)| (access.vault(), **rights, access.keys()))
             .collect();
         let order = TokenOrder {
             account: self.account(),
@@ -221,7 +223,7 @@ impl Operator {
             let who = Holder::Token {
                 environment: &environment,
                 token: &issued.record.id,
-                rights: *rights,
+                rights: **rights,
                 public: &issued.public,
             };
             Ok(key.vouch(&access.vault(), &who))
@@ -295,7 +297,7 @@ fn record(key: &EnvironmentKey) -> SigningKeyRecord {
 }
 
 fn wrap(
-    user: &UserInfo,
+    user: &Recipient,
     environment: &EnvironmentId,
     key: &EnvironmentKey,
 ) -> Result<KeyWrap, OperatorError> {

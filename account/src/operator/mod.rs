@@ -11,7 +11,7 @@ use sekisho_core::{
 
 use crate::{
     AccountError, FileError, KeyFile, Request, Response, SignedRequest, clock,
-    protocol::{AccountInfo, Role, UsageInfo, UsageQuery, UsageRow, UserInfo, UserState},
+    protocol::{AccountInfo, Role, UsageInfo, UsageQuery, UsageRow, UserInfo},
     random::SystemRng,
 };
 
@@ -19,9 +19,11 @@ mod environments;
 mod files;
 mod items;
 pub mod keyfile;
+mod parallel;
 mod passphrase;
 mod people;
 mod rotation;
+mod trust;
 mod vaults;
 
 pub use files::NewFile;
@@ -80,6 +82,11 @@ pub enum OperatorError {
         /// Its id.
         id: String,
     },
+    /// The account names a user for whom nobody vouches, or not as far as it says.
+    #[error(
+        "nobody this operator trusts vouches for user '{0}' as the account shows them: nothing was wrapped to them; if they are who they say, remove them and let them join again, or add them to their group again"
+    )]
+    Unendorsed(UserId),
     /// A file's content could not be read or written.
     #[error("the file's content could not be read or written: {0}")]
     Content(std::io::ErrorKind),
@@ -198,14 +205,6 @@ impl Operator {
 
     const fn key(&self) -> &OperatorKey {
         &self.identity.key
-    }
-
-    /// To whom a new key is wrapped: this operator, and those active users that `also` names.
-    fn recipients(&self, also: impl Fn(&UserInfo) -> bool) -> Result<Vec<UserInfo>, OperatorError> {
-        let mut users = self.users()?;
-        let me = self.user();
-        users.retain(|user| user.state == UserState::Active && (user.id == me || also(user)));
-        Ok(users)
     }
 }
 

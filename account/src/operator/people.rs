@@ -7,13 +7,14 @@ use sekisho_core::{
     encoding,
     id::{AccountId, EnvironmentId, GroupId, UserId, VaultId},
     key::OperatorPublic,
+    vouch::Standing,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{Operator, OperatorError};
 use crate::{
     AccountError, KeyFile, NewUser, Request, Response,
-    protocol::{AuditEntry, GroupInfo, ManagerList, Role, UserState},
+    protocol::{AuditEntry, GroupInfo, ManagerList, Role},
     random::SystemRng,
 };
 
@@ -90,16 +91,17 @@ impl JoinCode {
 }
 
 impl Operator {
-    /// Adds the user of a code.
+    /// Adds the user of a code, and vouches for them.
     pub fn add_user(&self, code: &JoinCode) -> Result<(), OperatorError> {
         if code.account != self.account() {
             return Err(OperatorError::JoinCode);
         }
-        self.command(&Request::CreateUser(NewUser {
+        let user = NewUser {
             id: code.user,
-            name: code.name.clone(),
+            name: code.name.trim().to_owned(),
             public: code.public.clone(),
-        }))
+        };
+        self.command(&Request::CreateUser(self.endorse(user, Standing::User)))
     }
 
     /// Refuses a user's requests for now, or takes them again.
@@ -147,11 +149,14 @@ impl Operator {
     pub fn add_member(&self, group: GroupId, user: UserId) -> Result<(), OperatorError> {
         self.command(&Request::AddMember { group, user })?;
         let groups = self.groups()?;
-        let is_owner = groups
-            .iter()
-            .any(|known| known.id == group && known.role == Some(Role::Owners));
-        if is_owner {
-            self.share_all_vaults(user)?;
+        let group = groups.iter().find(|known| known.id == group);
+        match group.and_then(|group| group.role) {
+            Some(Role::Owners) => {
+                self.raise(user, Standing::Owner)?;
+                self.share_all_vaults(user)?;
+            }
+            Some(Role::Administrators) => self.raise(user, Standing::Administrator)?,
+            None => {}
         }
         self.share_environment_keys()
     }
@@ -221,15 +226,6 @@ impl Operator {
             Response::Audit(entries) => Ok(entries),
             _ => Err(OperatorError::Unexpected),
         }
-    }
-
-    pub(super) fn user_public(&self, user: UserId) -> Result<OperatorPublic, OperatorError> {
-        let users = self.users()?;
-        users
-            .into_iter()
-            .find(|known| known.id == user && known.state == UserState::Active)
-            .map(|known| known.public)
-            .ok_or_else(|| AccountError::missing("active user", user).into())
     }
 }
 

@@ -85,10 +85,16 @@ impl Operator {
         let old = access.newest_key().ok_or_else(closed)?;
         let next = old.generation().checked_add(1).ok_or_else(closed)?;
         let new = VaultKey::generate(next, &mut SystemRng);
-        let users = held
-            .users
-            .iter()
-            .map(|holder| next_for_user(vault, old, &new, holder));
+        let users = held.users.iter().map(|holder| {
+            let wrapped = next_for_user(vault, old, &new, holder)?;
+            // Vouched for as everyone; then by this operator's own means.
+            let is_me = holder.user == self.user();
+            Ok(if is_me {
+                self.wrap_own(&vault, &new)
+            } else {
+                wrapped
+            })
+        });
         let tokens = held
             .tokens
             .iter()
@@ -96,7 +102,7 @@ impl Operator {
         self.command(&Request::BeginRotation(NewGeneration {
             vault,
             generation: new.generation(),
-            users: users.collect::<Result<_, _>>()?,
+            users: users.collect::<Result<_, OperatorError>>()?,
             tokens: tokens.collect::<Result<_, _>>()?,
         }))
     }

@@ -11,7 +11,7 @@ use sekisho_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{Operator, OperatorError, owners_hold};
+use super::{Operator, OperatorError, owners_hold, parallel};
 use crate::{
     Request, Response,
     protocol::{NewVault, VaultInfo, VaultWrap},
@@ -77,10 +77,28 @@ impl Operator {
         key: &VaultKey,
     ) -> Result<Vec<VaultWrap>, OperatorError> {
         let users = self.recipients(|user| owners_hold(kind, user))?;
-        let wraps = users
-            .into_iter()
-            .map(|user| wrap(user.id, &user.public, vault, key));
+        let wraps = users.into_iter().map(|user| {
+            if user.id == self.user() {
+                Ok(self.wrap_own(vault, key))
+            } else {
+                wrap(user.id, &user.public, vault, key)
+            }
+        });
         wraps.collect()
+    }
+
+    /// Wraps a vault's key to this operator.
+    pub(super) fn wrap_own(&self, vault: &VaultId, key: &VaultKey) -> VaultWrap {
+        let (user, rng) = (self.user(), &mut SystemRng);
+        let who = Holder::User {
+            user: &user,
+            public: &self.key().public().wrapping,
+        };
+        VaultWrap {
+            user,
+            wrapped: self.key().wrap_own_vault_key(&user, vault, key, rng),
+            proof: key.vouch(vault, &who),
+        }
     }
 
     /// Lets a user see and fill a vault that this operator holds.
@@ -114,7 +132,7 @@ impl Operator {
     /// The vaults that are wrapped to this operator.
     pub fn vaults(&self) -> Result<Vec<OpenVault>, OperatorError> {
         match self.call(&Request::Vaults)? {
-            Response::Vaults(vaults) => vaults.iter().map(|info| self.open_vault(info)).collect(),
+            Response::Vaults(vaults) => parallel::map(&vaults, |info| self.open_vault(info)),
             _ => Err(OperatorError::Unexpected),
         }
     }
@@ -177,6 +195,22 @@ impl Operator {
         };
         ReadAccess::of_operator(self.key(), &self.user(), vault, &keys)
             .map_err(|_| OperatorError::does_not_open("vault", vault))
+    }
+
+    /// Proof that this operator may read these vaults, in this order: one request for all of them.
+    pub(super) fn keyring(&self, vaults: Vec<VaultId>) -> Result<Vec<ReadAccess>, OperatorError> {
+        let asked = vaults.clone();
+        let Response::Keyring(keys) = self.call(&Request::Keyring { vaults: asked })? else {
+            return Err(OperatorError::Unexpected);
+        };
+        if keys.len() != vaults.len() {
+            return Err(OperatorError::Unexpected);
+        }
+        let keys: Vec<_> = vaults.into_iter().zip(keys).collect();
+        parallel::map(&keys, |(vault, keys)| {
+            ReadAccess::of_operator(self.key(), &self.user(), *vault, keys)
+                .map_err(|_| OperatorError::does_not_open("vault", vault))
+        })
     }
 
     /// Proof that this operator may write to a vault.

@@ -13,7 +13,7 @@ use sekisho_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A user to be added; id and keys are made on their side.
+/// An account's first owner; id and keys are made on their side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewUser {
     /// The id.

@@ -23,6 +23,9 @@ impl Account {
             Request::Account => self.ask(caller, |db, _| super::info(db).map(Response::Account)),
             Request::WhoAmI => self.ask(caller, |db, me| users::one(db, me).map(Response::User)),
             Request::Users => self.ask(caller, |db, _| users::list(db).map(Response::Users)),
+            Request::UserCards => {
+                self.ask(caller, |db, _| users::cards(db).map(Response::UserCards))
+            }
             Request::Groups => self.ask(caller, |db, _| groups::list(db).map(Response::Groups)),
             Request::Usage { environment, since } => self.ask_manager(caller, |db, me| {
                 if let Some(environment) = &environment {
@@ -49,7 +52,13 @@ impl Account {
         match request {
             Request::CreateUser(new) => {
                 self.administer(caller, "user.create", &[new.id.as_str()], |change| {
+                    users::check_word(change, me, &new)?;
                     users::create(change, &new)
+                })
+            }
+            Request::EndorseUser { user, endorsement } => {
+                self.administer(caller, "user.endorse", &[user.as_str()], |change| {
+                    users::endorse(change, me, &user, endorsement)
                 })
             }
             Request::SuspendUser { user, suspended } => {
@@ -147,6 +156,9 @@ impl Account {
             }),
             Request::VaultKeys { vault } => self.ask_in(caller, &vault, |db, me| {
                 vaults::keys(db, me, &vault).map(Response::VaultKeys)
+            }),
+            Request::Keyring { vaults } => self.ask(caller, |db, me| {
+                vaults::keyring(db, me, &vaults).map(Response::Keyring)
             }),
             Request::EditVault {
                 vault,

@@ -18,6 +18,7 @@ use sekisho_core::{
     key::SigningKey,
     secret::SecretBytes,
     time::Timestamp,
+    vouch::{UserCard, account_of},
 };
 
 use crate::{
@@ -81,7 +82,8 @@ struct Inner {
 }
 
 impl Account {
-    /// Makes an account in a new file, mode 0600. The owner is its first user.
+    /// Makes an account in a new file, mode 0600. The owner is its first user: its id follows from them, so that whoever
+    /// knows the id knows whom to believe ([`sekisho_core::vouch`]).
     pub fn init(
         path: &Path,
         name: &str,
@@ -193,7 +195,14 @@ fn fill(
 ) -> Result<(), AccountError> {
     let mut db = pool::open_writer(path)?;
     schema::migrate(&mut db)?;
-    let (id, seed) = (AccountId::generate(rng), SecretBytes::<32>::generate(rng));
+    let owner = UserCard {
+        id: owner.id,
+        name: names::plain(&owner.name)?,
+        public: owner.public.clone(),
+        endorsement: None,
+    };
+    let id = account_of(&owner.id, &owner.public, &owner.name);
+    let seed = SecretBytes::<32>::generate(rng);
     let (owners, administrators) = (GroupId::generate(rng), GroupId::generate(rng));
     db.execute(
         "INSERT INTO account (one, id, name, head_seed, created, seq) VALUES (1, ?, ?, ?, ?, 0)",
@@ -211,7 +220,7 @@ fn fill(
         "account.create",
         &[id.as_str()],
         |change| {
-            users::create(change, owner)?;
+            users::create(change, &owner)?;
             groups::create_built_in(change, &owners, Role::Owners)?;
             groups::create_built_in(change, &administrators, Role::Administrators)?;
             users::join(change, &owner.id, Role::Owners)

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sekisho_core::{
     id::{UserId, VaultId},
     key::{OperatorPublic, PublicKey},
+    vouch::{Endorsement, Standing, UserCard},
 };
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     managers, names, permission,
 };
 use crate::{
-    AccountError, NewUser,
+    AccountError,
     protocol::{Role, UserInfo, UserState},
 };
 
@@ -25,18 +26,27 @@ pub(super) fn join(change: &Change<'_>, user: &UserId, role: Role) -> Result<(),
     Ok(())
 }
 
-pub(super) fn create(change: &Change<'_>, user: &NewUser) -> Result<(), AccountError> {
-    let name = names::plain(&user.name)?;
+/// Adds a user. The name is signed with the rest: it is taken as it is or not at all.
+pub(super) fn create(change: &Change<'_>, user: &UserCard) -> Result<(), AccountError> {
+    if names::plain(&user.name)? != user.name {
+        return Err(AccountError::invalid(
+            "a user's name begins and ends with a blank",
+        ));
+    }
+    let word = user.endorsement.as_ref();
     let added = change.run(
-        "INSERT OR IGNORE INTO users (id, name, wrapping, signing, state, created, seq)
-         VALUES (?, ?, ?, ?, 'ACTIVE', ?, ?)",
+        "INSERT OR IGNORE INTO users (id, name, wrapping, signing, state, created, seq, endorser, standing, endorsement)
+         VALUES (?, ?, ?, ?, 'ACTIVE', ?, ?, ?, ?, ?)",
         params![
             user.id.as_str(),
-            name,
+            user.name,
             user.public.wrapping,
             user.public.signing.as_bytes(),
             change.now(),
-            change.seq()
+            change.seq(),
+            word.map(|word| word.by.to_string()),
+            word.map(|word| word.standing.as_str()),
+            word.map(|word| word.signature)
         ],
     )?;
     if added == 1 {
@@ -44,6 +54,95 @@ pub(super) fn create(change: &Change<'_>, user: &NewUser) -> Result<(), AccountE
     } else {
         Err(AccountError::conflict("user", user.id, None))
     }
+}
+
+/// Raises a user's standing; never lowers it, see [`sekisho_core::vouch`].
+pub(super) fn endorse(
+    change: &Change<'_>,
+    caller: &UserId,
+    user: &UserId,
+    word: Endorsement,
+) -> Result<(), AccountError> {
+    present(change, user)?;
+    let mut card = card_of(change, user)?;
+    let held = card.endorsement.map(|word| word.standing);
+    if held.is_none_or(|held| held >= word.standing) {
+        return Err(AccountError::conflict("the standing of user", user, None));
+    }
+    card.endorsement = Some(word);
+    check_word(change, caller, &card)?;
+    change.run(
+        "UPDATE users SET endorser = ?, standing = ?, endorsement = ? WHERE id = ?",
+        params![
+            word.by.as_str(),
+            word.standing.as_str(),
+            word.signature,
+            user.as_str()
+        ],
+    )?;
+    Ok(())
+}
+
+/// The word is the caller's own, and theirs to give.
+pub(super) fn check_word(
+    db: &Connection,
+    caller: &UserId,
+    card: &UserCard,
+) -> Result<(), AccountError> {
+    if card
+        .endorsement
+        .is_some_and(|word| word.standing == Standing::Owner)
+    {
+        permission::owner(db, caller)?;
+    }
+    let (account, _) = super::identity(db)?;
+    let me = card_of(db, caller)?;
+    let is_mine = card.endorsement.is_some_and(|word| word.by == *caller);
+    if is_mine && card.is_endorsed_by(&account, &me.public) {
+        Ok(())
+    } else {
+        Err(AccountError::invalid(
+            "a user is endorsed by the one who adds them",
+        ))
+    }
+}
+
+/// Every user there ever was.
+pub(super) fn cards(db: &Connection) -> Result<Vec<UserCard>, AccountError> {
+    let mut statement = db.prepare_cached("SELECT * FROM users ORDER BY id")?;
+    let cards = statement.query_map([], card)?;
+    Ok(cards.collect::<Result<_, _>>()?)
+}
+
+fn card_of(db: &Connection, user: &UserId) -> Result<UserCard, AccountError> {
+    let mut statement = db.prepare_cached("SELECT * FROM users WHERE id = ?")?;
+    let found = statement.query_row([user.as_str()], card).optional()?;
+    found.ok_or_else(|| AccountError::missing("user", user))
+}
+
+fn card(row: &Row<'_>) -> rusqlite::Result<UserCard> {
+    let standing: Option<String> = row.get("standing")?;
+    let endorsement = match standing {
+        None => None,
+        Some(word) => Some(Endorsement {
+            by: columns::id(row, "endorser")?,
+            standing: Standing::parse(&word).ok_or_else(|| damaged("standing"))?,
+            signature: columns::array(row, "endorsement")?,
+        }),
+    };
+    Ok(UserCard {
+        id: columns::id(row, "id")?,
+        name: row.get("name")?,
+        public: public(row)?,
+        endorsement,
+    })
+}
+
+fn public(row: &Row<'_>) -> rusqlite::Result<OperatorPublic> {
+    Ok(OperatorPublic {
+        wrapping: columns::array(row, "wrapping")?,
+        signing: columns::public_key(row, "signing")?,
+    })
 }
 
 /// Takes a user's requests, or refuses them. What is wrapped to them stays.
@@ -160,10 +259,7 @@ fn info(row: &Row<'_>) -> rusqlite::Result<UserInfo> {
     Ok(UserInfo {
         id: columns::id(row, "id")?,
         name: row.get("name")?,
-        public: OperatorPublic {
-            wrapping: columns::array(row, "wrapping")?,
-            signing: columns::public_key(row, "signing")?,
-        },
+        public: public(row)?,
         state: match row.get_ref("state")?.as_str()? {
             "ACTIVE" => UserState::Active,
             "SUSPENDED" => UserState::Suspended,

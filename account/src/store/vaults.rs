@@ -11,7 +11,7 @@ use sekisho_core::{
 use super::{
     change::Change,
     columns::{self, damaged, int},
-    grants, sharing,
+    grants, permission, sharing,
 };
 use crate::{
     AccountError,
@@ -192,6 +192,19 @@ pub(super) fn keys(
         row.get("wrapped").map(WrappedKey::from_bytes)
     })?;
     Ok(keys.collect::<Result<_, _>>()?)
+}
+
+/// The same for several vaults, each of which must be the user's.
+pub(super) fn keyring(
+    db: &Connection,
+    user: &UserId,
+    vaults: &[VaultId],
+) -> Result<Vec<Vec<WrappedKey>>, AccountError> {
+    let each = vaults.iter().map(|vault| {
+        permission::vault(db, user, vault)?;
+        keys(db, user, vault)
+    });
+    each.collect()
 }
 
 /// A vault that is not deleted.

@@ -18,10 +18,11 @@
 //! | answers with another vault's keys, another item | account | operator: does not open | `an_operator_opens_only_what_was_asked_for` |
 //! | answers something else | account | operator: `Unexpected` | `an_operator_opens_only_what_was_asked_for` |
 //! | names a holder of its own for a rotation | account | operator: `Unvouched` | `a_rotation_wraps_to_nobody_the_account_made_up` |
+//! | makes up a user, gives one another key or name, or calls one an owner | account | operator: `Unendorsed` | `endorsed::nothing_is_wrapped_to_a_user_nobody_vouches_for` |
+//! | is another account under the same address | account | operator: `Unendorsed` | `endorsed::the_chain_begins_with_the_accounts_id` |
 //!
 //! Not noticed, for nothing can be: records withheld from the start (it is silence), an old genuine item shown to an
-//! operator who has not seen the newer one, usage that was not passed on. A user's public key is believed as the
-//! account tells it when a vault is first wrapped to them: compare join codes.
+//! operator who has not seen the newer one, usage that was not passed on, an endorsed owner shown as one still.
 
 use rusqlite::Connection;
 use sekisho_account::{

@@ -7,6 +7,7 @@
 
 mod adversary;
 mod blind;
+mod endorsed;
 mod feed;
 mod files;
 mod http;

@@ -17,7 +17,7 @@ use sekisho_core::{
     seal::Sealed,
     time::Timestamp,
     token::{IssuedToken, Rights},
-    vouch::HolderProof,
+    vouch::{HolderProof, UserCard},
 };
 
 use crate::setup::{World, new_user, now};
@@ -46,6 +46,7 @@ struct Things {
     /// Not there.
     nobody: UserId,
     sealed: Sealed,
+    card: UserCard,
 }
 
 type Make = fn(&Things) -> Request;
@@ -55,12 +56,16 @@ const TABLE: &[(&str, &str, Make)] = &[
     ("account", "yyyyyx", |_| Request::Account),
     ("whoami", "yyyyyx", |_| Request::WhoAmI),
     ("users", "yyyyyx", |_| Request::Users),
+    ("user cards", "yyyyyx", |_| Request::UserCards),
     ("groups", "yyyyyx", |_| Request::Groups),
     ("vaults", "yyyyyx", |_| Request::Vaults),
     // Users and groups
-    ("user create", "yymmmx", |_| {
-        let key = OperatorKey::generate(&mut SystemRng);
-        Request::CreateUser(new_user("x", &key))
+    ("user create", "yymmmx", |t| {
+        Request::CreateUser(t.card.clone())
+    }),
+    ("user endorse", "yymmmx", |t| Request::EndorseUser {
+        user: t.nobody,
+        endorsement: t.card.endorsement.unwrap(),
     }),
     ("user suspend", "yymmmx", |t| Request::SuspendUser {
         user: t.nobody,
@@ -282,6 +287,9 @@ const TABLE: &[(&str, &str, Make)] = &[
     ("vault keys", "yvvvvx", |t| Request::VaultKeys {
         vault: t.vault,
     }),
+    ("vault keys of several", "yvvvvx", |t| Request::Keyring {
+        vaults: vec![t.vault],
+    }),
     ("vault edit", "yvvvvx", |t| Request::EditVault {
         vault: t.vault,
         expect: 1,
@@ -498,6 +506,7 @@ fn things(world: &World, cast: &Cast) -> Things {
         foreign: world.token(&other, vault, Rights::READ),
         nobody: UserId::generate(&mut SystemRng),
         sealed: Sealed::from_bytes(vec![1, 1, 0, 0, 0, 1]),
+        card: world.card(new_user("x", &OperatorKey::generate(&mut SystemRng))),
     }
 }
 

@@ -65,10 +65,12 @@ fn only_managers_manage_environments() {
         refused(user.rename_token(token.record.id, "x")),
         refused(user.revoke_token(token.record.id)),
         refused(user.usage(None, crate::setup::now())),
-        refused(user.call(&Request::CreateUser(crate::setup::new_user(
-            "x",
-            &sekisho_core::key::OperatorKey::generate(&mut sekisho_account::random::SystemRng),
-        )))),
+        refused(
+            user.call(&Request::CreateUser(world.card(crate::setup::new_user(
+                "x",
+                &sekisho_core::key::OperatorKey::generate(&mut sekisho_account::random::SystemRng),
+            )))),
+        ),
     ];
     for refusal in refusals {
         assert!(matches!(refusal, AccountError::NotManager(_)), "{refusal}");

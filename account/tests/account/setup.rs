@@ -20,6 +20,7 @@ use sekisho_core::{
     time::Timestamp,
     token::{IssuedToken, Rights},
     vault::TitleIndex,
+    vouch::{Standing, UserCard},
 };
 use tempfile::TempDir;
 
@@ -79,12 +80,19 @@ impl World {
         self.account.path().to_path_buf()
     }
 
+    /// The owner's word for a user.
+    pub(crate) fn card(&self, user: NewUser) -> UserCard {
+        self.owner.endorse(user, Standing::User)
+    }
+
     /// Another user, in no group.
     pub(crate) fn user(&self, name: &str) -> Operator {
         let key = OperatorKey::generate(&mut SystemRng);
         let user = new_user(name, &key);
         let id = user.id;
-        self.owner.call(&Request::CreateUser(user)).unwrap();
+        self.owner
+            .call(&Request::CreateUser(self.card(user)))
+            .unwrap();
         operator(&self.account, id, key)
     }
 

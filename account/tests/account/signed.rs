@@ -12,7 +12,7 @@ fn a_signed_request_is_taken_once() {
     let user = new_user("Una", &key);
     world
         .owner
-        .call(&Request::CreateUser(user.clone()))
+        .call(&Request::CreateUser(world.card(user.clone())))
         .unwrap();
     let sign = |user: UserId, key: &OperatorKey, at| {
         let account = world.account.id();
@@ -54,7 +54,7 @@ fn a_failed_request_is_not_replayed_either() {
     let user = new_user("Una", &key);
     world
         .owner
-        .call(&Request::CreateUser(user.clone()))
+        .call(&Request::CreateUser(world.card(user.clone())))
         .unwrap();
     let account = world.account.id();
     let request = Request::Environments;
