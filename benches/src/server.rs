@@ -6,14 +6,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use sekisho_host::{
-    Host, HostConfig, RunningHost,
-    engine::{EngineKind, Sandbox},
-    metrics::MetricsAccess,
-    random::SystemRandom,
-    serve::Limits,
-    sync::Pace,
-};
+use sekisho_host::{Host, HostConfig, RunningHost, engine::EngineKind};
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
@@ -42,19 +35,13 @@ pub fn config(account: &Arc<Account>, engine: EngineKind, data_dir: Option<&Path
     HostConfig {
         listen: ([127, 0, 0, 1], 0).into(),
         engine,
-        component: None,
-        sandbox: Sandbox::default(),
         data_dir: data_dir.map(Path::to_path_buf),
-        upstream: Arc::clone(account) as _,
-        trust: account.trust(),
-        signing_keys: account.signing_keys(),
-        max_stale: 86_400,
-        max_inline: 100 * 1024,
-        pace: Pace::default(),
-        limits: Limits::default(),
-        metrics: MetricsAccess::default(),
         clock: Arc::new(|| NOW),
-        random: Arc::new(SystemRandom),
+        ..HostConfig::new(
+            Arc::clone(account) as _,
+            account.trust(),
+            account.signing_keys(),
+        )
     }
 }
 

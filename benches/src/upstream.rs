@@ -28,7 +28,7 @@ use sekisho_core::{
     token::{self, ReadAccess, Rights, TokenOrder, WriteAccess},
     vault::VaultAttributes,
 };
-use sekisho_host::sync::{Upstream, UpstreamError, UsageBatch};
+use sekisho_host::sync::{Upstream, UpstreamError, UsageReport};
 use serde_json::json;
 
 use crate::rng::Reproducible;
@@ -314,7 +314,7 @@ impl Upstream for Account {
         ))
     }
 
-    fn report_usage(&self, _: &UsageBatch) -> Result<(), UpstreamError> {
+    fn report_usage(&self, _: &[UsageReport]) -> Result<(), UpstreamError> {
         Ok(())
     }
 

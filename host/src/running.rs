@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
     activity::Activity,
-    clock::Clock,
+    clock::{Clock, SystemClock},
     engine::{
         Backing, ComponentEngine, Engine, EngineError, EngineKind, NativeEngine, Sandbox, Settings,
     },
@@ -57,6 +57,34 @@ pub struct HostConfig {
     pub clock: Arc<dyn Clock>,
     /// Random bytes.
     pub random: Arc<dyn Random>,
+}
+
+impl HostConfig {
+    /// Port 8080 of this machine alone, the component engine, no replica, and otherwise what `sekisho serve` does
+    /// without being told.
+    pub fn new(
+        upstream: Arc<dyn Upstream>,
+        trust: Trust,
+        signing_keys: Vec<SigningKeyRecord>,
+    ) -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 8080).into(),
+            engine: EngineKind::default(),
+            component: None,
+            sandbox: Sandbox::default(),
+            data_dir: None,
+            upstream,
+            trust,
+            signing_keys,
+            max_stale: 86_400,
+            max_inline: 100 * 1024,
+            pace: Pace::default(),
+            limits: Limits::default(),
+            metrics: MetricsAccess::default(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        }
+    }
 }
 
 /// Why a host does not start.

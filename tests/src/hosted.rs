@@ -18,11 +18,10 @@ use sekisho_core::{
 };
 use sekisho_host::{
     Host, HostConfig, RunningHost,
-    engine::{EngineKind, Sandbox},
-    metrics::MetricsAccess,
+    engine::EngineKind,
     random::Random,
     serve::Limits,
-    sync::{Pace, Upstream, UpstreamError, UsageBatch},
+    sync::{Upstream, UpstreamError, UsageReport},
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime as Tokio;
@@ -137,21 +136,16 @@ fn config(engine: EngineKind, given: &Given, folder: &Path) -> HostConfig {
     let world = World::get();
     let now = given.now().unwrap_or(NOW);
     let mood = given.mood().unwrap_or(Mood::Well);
+    let account = Arc::new(WorldAccount {
+        records: Mutex::new(MemoryRecords::in_mood(world, now, mood)),
+        is_empty: mood == Mood::Empty,
+    });
     HostConfig {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         engine,
-        component: None,
-        sandbox: Sandbox::default(),
         data_dir: Some(folder.to_owned()),
-        upstream: Arc::new(WorldAccount {
-            records: Mutex::new(MemoryRecords::in_mood(world, now, mood)),
-            is_empty: mood == Mood::Empty,
-        }),
-        trust: world.trust(),
-        signing_keys: world.signing_keys(),
         max_stale: MAX_STALE,
         max_inline: MAX_INLINE,
-        pace: Pace::default(),
         limits: Limits {
             sync_time: if mood == Mood::Empty {
                 Duration::from_millis(50)
@@ -160,9 +154,9 @@ fn config(engine: EngineKind, given: &Given, folder: &Path) -> HostConfig {
             },
             ..Limits::default()
         },
-        metrics: MetricsAccess::default(),
         clock: Arc::new(move || now),
         random: Arc::new(Repeatable(Mutex::new(labelled("native carrier")))),
+        ..HostConfig::new(account, world.trust(), world.signing_keys())
     }
 }
 
@@ -238,7 +232,7 @@ impl Upstream for WorldAccount {
         self.ask(|records| records.chunk(vault, item, file, index))
     }
 
-    fn report_usage(&self, _: &UsageBatch) -> Result<(), UpstreamError> {
+    fn report_usage(&self, _: &[UsageReport]) -> Result<(), UpstreamError> {
         Ok(())
     }
 

@@ -201,12 +201,17 @@ impl RemoteDevice {
             url: url.to_owned(),
             ca: credentials.ca().map(str::to_owned),
         };
+        Self::at(&address, credentials)
+    }
+
+    /// The host of these credentials, at this address.
+    pub fn at(address: &Address, credentials: &Credentials) -> Result<Self, AccountError> {
         let environment = credentials.environment();
         // EXPOSE: kept as the header it will be.
         let device = credentials.device().to_text();
         let authorization = format!("{SCHEME}{environment}.{}", device.expose());
         Ok(Self {
-            http: Http::new(&address)?,
+            http: Http::new(address)?,
             environment,
             authorization: SecretText::new(authorization),
         })

@@ -22,6 +22,7 @@ mod outfile;
 mod output;
 mod read;
 mod run;
+mod serving;
 mod session;
 mod typed;
 mod up;
@@ -64,6 +65,8 @@ struct LowArgs {
 enum LowCommand {
     /// Make what a first run needs, then serve.
     Up(up::LowUp),
+    /// Serve an account that is elsewhere: synchronise and answer, in one process.
+    Serve(serving::LowServe),
     /// Vaults.
     #[command(subcommand)]
     Vault(vault::LowVault),
@@ -131,6 +134,7 @@ fn run(args: LowArgs) -> Result<ExitCode, Failure> {
     }
     let done: Done = match args.command {
         LowCommand::Up(low) => low.run(&session),
+        LowCommand::Serve(low) => low.run(&session),
         LowCommand::Vault(low) => low.run(&session),
         LowCommand::Item(low) => low.run(&session),
         LowCommand::Connect(low) => low.run(&session),

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use sekisho_account::{
-    Account, FileError, KeyFile, Operator,
+    Account, Credentials, FileError, KeyFile, Operator,
     http::client::{Address, RemoteAccount},
     operator::AccountApi,
 };
@@ -44,8 +44,10 @@ pub(super) struct LowSession {
 pub(super) struct Session {
     pub(super) format: Format,
     place: Option<Place>,
+    /// The data directory, if it was said and is not the default one.
+    pub(super) given_dir: Option<PathBuf>,
     /// Absent = the account is in `place`.
-    remote: Option<Address>,
+    pub(super) remote: Option<Address>,
     key: Option<PathBuf>,
 }
 
@@ -55,8 +57,12 @@ impl LowSession {
             Some(format) => format,
             None => format_of(&|name| env::var(name).ok())?,
         };
-        let place = self
-            .data_dir
+        let given_dir = self.data_dir.or_else(|| {
+            let set = env::var_os("SEKISHO_DATA_DIR").filter(|dir| !dir.is_empty());
+            set.map(PathBuf::from)
+        });
+        let place = given_dir
+            .clone()
             .or_else(|| data_dir_of(&|name| env::var_os(name)));
         let set = |name: &str| env::var(name).ok().filter(|text| !text.is_empty());
         let ca = self
@@ -76,6 +82,7 @@ impl LowSession {
         Ok(Session {
             format,
             place: place.map(Place::new),
+            given_dir,
             remote,
             key: self.key,
         })
@@ -117,6 +124,14 @@ impl Session {
                 "say where: --data-dir DIR, or SEKISHO_DATA_DIR",
             )
         })
+    }
+
+    /// Credentials that say where the account is, if the operator reached it by a URL: a host has nothing else to go by.
+    pub(super) fn addressed(&self, credentials: Credentials) -> Credentials {
+        match &self.remote {
+            Some(address) => credentials.with_account(&address.url, address.ca.as_deref()),
+            None => credentials,
+        }
     }
 
     /// Whether there is an account whose operator could be asked.

@@ -97,17 +97,21 @@ impl LowUp {
             replica: place.replica(),
             metrics,
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build();
-        let runtime = runtime.map_err(|error| {
-            Failure::new(
-                format!("no threads can be started: {}", error.kind()),
-                "check the limits of this user",
-            )
-        })?;
-        runtime.block_on(until_stopped(session, place, &prepared, serving))
+        runtime()?.block_on(until_stopped(session, place, &prepared, serving))
     }
+}
+
+/// What servers run on.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(|error| {
+        Failure::new(
+            format!("no threads can be started: {}", error.kind()),
+            "check the limits of this user",
+        )
+    })
 }
 
 async fn until_stopped(
@@ -148,7 +152,7 @@ fn print(session: &Session, place: &Place, prepared: &Prepared, addr: SocketAddr
 }
 
 /// The address by which a client on this machine gets there.
-const fn reachable(addr: SocketAddr) -> SocketAddr {
+pub(super) const fn reachable(addr: SocketAddr) -> SocketAddr {
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -12,7 +12,7 @@ use sekisho_core::{
 };
 
 use super::{Metrics, add};
-use crate::sync::{Upstream, UpstreamError, UsageBatch};
+use crate::sync::{Upstream, UpstreamError, UsageReport};
 
 /// What is called.
 pub(super) const CALLS: [&str; 6] = [
@@ -101,8 +101,8 @@ impl Upstream for Counted {
         self.count("chunk", self.inner.chunk(vault, item, file, index))
     }
 
-    fn report_usage(&self, batch: &UsageBatch) -> Result<(), UpstreamError> {
-        self.count("report_usage", self.inner.report_usage(batch))
+    fn report_usage(&self, reports: &[UsageReport]) -> Result<(), UpstreamError> {
+        self.count("report_usage", self.inner.report_usage(reports))
     }
 
     fn wait(&self, timeout: Duration) -> bool {

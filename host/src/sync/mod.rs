@@ -4,6 +4,7 @@
 //! write the plan to the replica, swap what is served. A client's write goes to the account first and then through
 //! the same tick before the client is answered, so what was written is read (invariant 10).
 
+mod account;
 mod chunks;
 mod pace;
 mod replica;
@@ -14,9 +15,10 @@ mod usage;
 mod writer;
 
 pub use self::{
+    account::AccountUpstream,
     chunks::Chunks,
     pace::Pace,
-    upstream::{Upstream, UpstreamError, UsageBatch},
+    upstream::{Times, Upstream, UpstreamError, UsageReport},
     usage::UsageQueue,
     writer::Writer,
 };

@@ -19,8 +19,8 @@ use crate::random::Random;
 
 /// Commands that wait at most; a client's write beyond that is refused.
 const MOST_WAITING: usize = 1024;
-/// How long one wait for a push lasts, and so how long an end may take.
-const PUSH_WAIT: Duration = Duration::from_secs(1);
+/// How long one wait for a push lasts. An end does not wait for it.
+const PUSH_WAIT: Duration = Duration::from_secs(25);
 /// A wait that comes back empty in less time is no wait.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
@@ -53,7 +53,7 @@ impl Ticks {
 pub(crate) struct Ticker {
     commands: SyncSender<Command>,
     stopping: Arc<AtomicBool>,
-    threads: Vec<thread::JoinHandle<()>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Ticker {
@@ -73,14 +73,15 @@ impl Ticker {
             failures: 0,
         };
         let (pushes, stop) = (commands.clone(), Arc::clone(&stopping));
-        let threads = vec![
-            spawn("sekisho-sync", move || beat.run())?,
-            spawn("sekisho-push", move || listen(&*upstream, &pushes, &stop))?,
-        ];
+        let thread = spawn("sekisho-sync", move || beat.run())?;
+        // Nobody waits for its end: it holds nothing but the upstream, and may be in the middle of a long wait.
+        drop(spawn("sekisho-push", move || {
+            listen(&*upstream, &pushes, &stop);
+        })?);
         Ok(Self {
             commands,
             stopping,
-            threads,
+            thread: Some(thread),
         })
     }
 
@@ -93,7 +94,7 @@ impl Ticker {
         self.stopping.store(true, Ordering::Relaxed);
         // Blocks while the queue is full, which the sync core is just emptying.
         let _ = self.commands.send(Command::Stop);
-        for thread in self.threads.drain(..) {
+        if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
@@ -149,6 +150,7 @@ impl Beat {
     /// Waits for a reason to tick and gathers all there are; `None` = stop.
     fn await_reason(&self, due: Instant) -> Option<Vec<Reply>> {
         let mut replies = Vec::new();
+        let began = Instant::now();
         loop {
             match self
                 .inbox
@@ -158,8 +160,8 @@ impl Beat {
                     replies.push(reply);
                     break;
                 }
-                // While the account fails, a push does not make it better: the pace counts.
-                Ok(Command::Push) if self.failures > 0 => {}
+                // While the account fails, a push may mean that it is back; but not more often than the pace begins.
+                Ok(Command::Push) if self.failures > 0 && began.elapsed() < self.pace.first_retry => {}
                 Ok(Command::Push) | Err(RecvTimeoutError::Timeout) => break,
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
             }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+pub use sekisho_account::{Times, UsageReport};
 use sekisho_core::{
     id::{FileId, ItemId, VaultId},
     records::{DeleteRequest, Fault, PutChunkRequest, PutRequest},
-    rest::UsageEvent,
     sync::FeedPage,
 };
 
@@ -27,19 +27,11 @@ pub trait Upstream: Send + Sync {
         file: &FileId,
         index: u32,
     ) -> Result<Vec<u8>, UpstreamError>;
-    /// Takes a batch of usage events. A batch that comes twice, by its id, counts once.
-    fn report_usage(&self, batch: &UsageBatch) -> Result<(), UpstreamError>;
-    /// Waits until something may have changed (`true`) or the time is up. It may wake for nothing.
+    /// Takes reports of accesses. One that comes twice, by its id, counts once.
+    fn report_usage(&self, reports: &[UsageReport]) -> Result<(), UpstreamError>;
+    /// Waits until something may have changed (`true`) or the time is up. It may wake for nothing, but not at once
+    /// time after time.
     fn wait(&self, timeout: Duration) -> bool;
-}
-
-/// Usage events that travel together.
-#[derive(Debug, Clone)]
-pub struct UsageBatch {
-    /// Random; the same when the batch is sent again.
-    pub id: [u8; 16],
-    /// The events, oldest first.
-    pub events: Vec<UsageEvent>,
 }
 
 /// Why the account did not do as asked, by fault.

@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use sekisho_core::rest::UsageEvent;
+use sekisho_core::{encoding, rest::UsageEvent};
 
-use super::{Upstream, UpstreamError, UsageBatch};
+use super::{Upstream, UpstreamError, UsageReport};
 use crate::random::Random;
 
 /// Events that wait at most; beyond that the oldest are let go, because a server must not stop serving for its notes.
@@ -126,7 +126,7 @@ struct Reporter {
     upstream: Arc<dyn Upstream>,
     random: Arc<dyn Random>,
     /// The batch that the account did not take, kept with its id so that it cannot count twice.
-    unsent: Option<UsageBatch>,
+    unsent: Option<Vec<UsageReport>>,
 }
 
 impl Reporter {
@@ -143,7 +143,7 @@ impl Reporter {
                 Ok(()) => {}
                 Err(UpstreamError::Refused(fault)) => {
                     // It would be refused again, and all that follow would wait behind it.
-                    tracing::warn!(%fault, events = batch.events.len(), "the account refuses usage");
+                    tracing::warn!(%fault, events = batch.len(), "the account refuses usage");
                 }
                 Err(error) => {
                     tracing::debug!(%error, "usage waits");
@@ -154,7 +154,7 @@ impl Reporter {
         }
     }
 
-    fn next_batch(&mut self) -> Option<UsageBatch> {
+    fn next_batch(&mut self) -> Option<Vec<UsageReport>> {
         if let Some(batch) = self.unsent.take() {
             return Some(batch);
         }
@@ -164,6 +164,8 @@ impl Reporter {
         }
         let mut id = [0; 16];
         self.random.fill(&mut id);
-        Some(UsageBatch { id, events })
+        let id = encoding::base64url(&id);
+        let named = (0..).zip(events).map(|(n, event): (u32, _)| UsageReport::new(format!("{id}.{n}"), event));
+        Some(named.collect())
     }
 }

@@ -1,6 +1,5 @@
 //! `sekisho up`, the part that is not typed: where things lie, what a first run makes, how they are served.
 
-mod embedded;
 mod first_run;
 mod lock;
 mod place;

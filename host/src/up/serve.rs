@@ -2,17 +2,13 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use sekisho_account::LocalDevice;
 use sekisho_host::{
-    Host, HostConfig, RunningHost,
-    clock::SystemClock,
-    engine::{EngineKind, Sandbox},
-    metrics::MetricsAccess,
-    random::SystemRandom,
-    serve::Limits,
-    sync::Pace,
+    Host, HostConfig, RunningHost, engine::EngineKind, metrics::MetricsAccess,
+    sync::AccountUpstream,
 };
 
-use super::{Prepared, embedded::Embedded};
+use super::Prepared;
 use crate::cli::Failure;
 
 /// Long enough for any account on this machine's disk.
@@ -33,23 +29,20 @@ pub(crate) struct Serving {
 /// Starts, and comes back when the first client can be served.
 pub(crate) async fn serve(prepared: &Prepared, serving: Serving) -> Result<RunningHost, Failure> {
     let credentials = &prepared.credentials;
-    let upstream = Embedded::connect(prepared.account.clone(), credentials)?;
+    let device = LocalDevice::new(prepared.account.clone(), credentials)?;
+    let upstream = Arc::new(AccountUpstream::new(Arc::new(device)));
     let host = Host::start(HostConfig {
         listen: serving.listen,
         engine: serving.engine,
-        component: None,
-        sandbox: Sandbox::default(),
         data_dir: Some(serving.replica),
-        upstream: Arc::new(upstream),
-        trust: credentials.trust(),
-        signing_keys: credentials.signing_keys().to_vec(),
         max_stale: serving.max_stale,
         max_inline: serving.max_inline,
-        pace: Pace::default(),
-        limits: Limits::default(),
         metrics: serving.metrics,
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
+        ..HostConfig::new(
+            upstream,
+            credentials.trust(),
+            credentials.signing_keys().to_vec(),
+        )
     })
     .await?;
     host.live().first_sync(FIRST_SYNC).await;

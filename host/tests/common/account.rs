@@ -32,7 +32,7 @@ use sekisho_core::{
     vault::VaultAttributes,
     vouch::EndorsedKey,
 };
-use sekisho_host::sync::{Upstream, UpstreamError, UsageBatch};
+use sekisho_host::sync::{Upstream, UpstreamError, UsageReport};
 use serde_json::json;
 
 use super::NOW;
@@ -88,7 +88,7 @@ struct State {
     /// Each thing's newest state, by the version that brought it.
     items: BTreeMap<ItemId, (u64, Option<ItemRecord>)>,
     chunks: BTreeMap<(FileId, u32), Vec<u8>>,
-    usage: BTreeMap<[u8; 16], Vec<UsageEvent>>,
+    usage: BTreeMap<String, UsageReport>,
     waited: u64,
     chunk_calls: usize,
 }
@@ -179,7 +179,7 @@ impl MemoryAccount {
     /// Usage that arrived.
     pub fn usage(&self) -> Vec<UsageEvent> {
         let state = self.state.lock().unwrap();
-        state.usage.values().flatten().cloned().collect()
+        state.usage.values().map(|report| report.event.clone()).collect()
     }
 
     pub fn chunk_calls(&self) -> usize {
@@ -429,13 +429,13 @@ impl Upstream for MemoryAccount {
         }
     }
 
-    fn report_usage(&self, batch: &UsageBatch) -> Result<(), UpstreamError> {
+    fn report_usage(&self, reports: &[UsageReport]) -> Result<(), UpstreamError> {
         self.reach()?;
-        self.state
-            .lock()
-            .unwrap()
-            .usage
-            .insert(batch.id, batch.events.clone());
+        let mut state = self.state.lock().unwrap();
+        for report in reports {
+            state.usage.insert(report.id.clone(), report.clone());
+        }
+        drop(state);
         // Taken, but the answer is lost on its way.
         if self.usage_failures.load(Ordering::Relaxed) > 0 {
             self.usage_failures.fetch_sub(1, Ordering::Relaxed);

@@ -16,10 +16,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 use sekisho_core::time::Timestamp;
 use sekisho_host::{
     Host, HostConfig, RunningHost,
-    engine::{EngineKind, Sandbox},
-    metrics::MetricsAccess,
+    engine::EngineKind,
     random::Random,
-    serve::Limits,
     sync::Pace,
 };
 
@@ -51,22 +49,18 @@ pub fn config(
     HostConfig {
         listen: ([127, 0, 0, 1], 0).into(),
         engine,
-        component: None,
-        sandbox: Sandbox::default(),
         data_dir: directory.map(Path::to_path_buf),
-        upstream: Arc::clone(account) as _,
-        trust: account.trust(),
-        signing_keys: account.signing_keys(),
-        max_stale: 86_400,
-        max_inline: 100 * 1024,
         pace: Pace {
             first_retry: Duration::from_millis(20),
             ..Pace::default()
         },
-        limits: Limits::default(),
-        metrics: MetricsAccess::default(),
         clock: Arc::new(|| NOW),
         random: Arc::new(Same),
+        ..HostConfig::new(
+            Arc::clone(account) as _,
+            account.trust(),
+            account.signing_keys(),
+        )
     }
 }
 

@@ -147,7 +147,7 @@ fn create(
     let path = Path::new(FILE);
     let overwrite = may_write(path, force)?;
     let (id, credentials) = operator.create_environment(name, &vaults)?;
-    if let Err(error) = credentials.write(path, overwrite) {
+    if let Err(error) = session.addressed(credentials).write(path, overwrite) {
         // A server whose credentials nobody has is of no use; the first error is the one to tell.
         let _ = operator.delete_environment(id);
         return Err(error.into());
@@ -172,7 +172,7 @@ fn add_device(
     let path = Path::new(FILE);
     let overwrite = may_write(path, force)?;
     let credentials = operator.add_device(server.id)?;
-    credentials.write(path, overwrite)?;
+    session.addressed(credentials).write(path, overwrite)?;
     let shown = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     session.print(
         || json!({ "id": server.id, "name": server.name, "credentials_file": shown }),

@@ -1,0 +1,95 @@
+//! Who a host is to the account: the credentials, where they came from, and where the account is.
+
+use std::{path::Path, sync::Arc};
+
+use sekisho_account::{
+    Credentials, Device,
+    http::client::{Address, RemoteDevice},
+};
+use sekisho_host::credentials::{SessionError, SessionForm, read_session, read_session_file};
+
+use super::variables::Variables;
+use crate::cli::{failure::Failure, session::Session};
+
+/// Credentials that were found.
+pub(super) struct Identity {
+    pub(super) credentials: Credentials,
+    /// Their form; its path is looked at again.
+    pub(super) form: SessionForm,
+    /// Said by flag or variable; wins over what the file says.
+    address: Option<Address>,
+}
+
+impl Identity {
+    /// By flag, by variable, or where the vendor's containers have it.
+    pub(super) fn find(
+        flag: Option<&str>,
+        variables: &Variables,
+        session: &Session,
+    ) -> Result<Self, Failure> {
+        // EXPOSE: parsed.
+        let variable = variables.session.as_ref().map(|text| text.expose());
+        let (form, credentials) = match flag.or(variable) {
+            Some(text) => read_session(text).map_err(|error| refused(&error))?,
+            None => in_its_place(&variables.credentials_files())?,
+        };
+        tracing::info!(
+            %form,
+            server = %credentials.name(),
+            id = %credentials.environment(),
+            "credentials read"
+        );
+        let identity = Self {
+            credentials,
+            form,
+            address: session.remote.clone(),
+        };
+        // Found out now and not when somebody asks.
+        identity.address()?;
+        Ok(identity)
+    }
+
+    /// The account's door for this host.
+    pub(super) fn device(&self) -> Result<Arc<dyn Device>, Failure> {
+        let device = RemoteDevice::at(&self.address()?, &self.credentials)?;
+        Ok(Arc::new(device))
+    }
+
+    fn address(&self) -> Result<Address, Failure> {
+        let said = self.address.as_ref();
+        let url = said.map_or_else(|| self.credentials.url(), |said| Some(said.url.as_str()));
+        let url = url.ok_or_else(|| {
+            Failure::new(
+                "the credentials file does not say where the account is",
+                "set SEKISHO_ACCOUNT_URL=https://…, or make a file that says it: `sekisho connect server create --account https://…`",
+            )
+        })?;
+        let ca = said
+            .and_then(|said| said.ca.as_deref())
+            .or_else(|| self.credentials.ca());
+        Ok(Address {
+            url: url.to_owned(),
+            ca: ca.map(str::to_owned),
+        })
+    }
+}
+
+fn in_its_place(
+    places: &[std::path::PathBuf],
+) -> Result<(SessionForm, Credentials), Failure> {
+    let found = places.iter().find(|path| path.exists());
+    let found: Option<&Path> = found.map(AsRef::as_ref);
+    match found {
+        Some(path) => read_session_file(path).map_err(|error| refused(&error)),
+        None => Err(Failure::new(
+            "there are no credentials: OP_SESSION is not set and ~/.op/1password-credentials.json is not there",
+            "make them with `sekisho connect server create NAME`, then set OP_SESSION to the file's path or content",
+        )),
+    }
+}
+
+pub(super) fn refused(error: &SessionError) -> Failure {
+    let line = error.to_string();
+    let (cause, help) = line.rsplit_once(": ").unwrap_or((&line, "make a new file"));
+    Failure::new(cause, help)
+}

@@ -1,0 +1,188 @@
+//! `sekisho serve`: a host for an account that is elsewhere.
+
+mod go_duration;
+mod identity;
+mod variables;
+
+use std::{
+    env,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use clap::Args;
+use sekisho_core::secret::SecretText;
+use sekisho_host::{
+    Host, HostConfig, RunningHost, StartError,
+    engine::EngineKind,
+    metrics::MetricsAccess,
+    serve::Limits,
+    sync::AccountUpstream,
+};
+use serde_json::json;
+
+use self::{identity::Identity, variables::Variables};
+use super::{
+    Session,
+    duration::{Seconds, parse_listen},
+    failure::{Done, Failure},
+    log, output,
+    up::{Stop, reachable, runtime},
+};
+
+#[derive(Args)]
+#[command(
+    after_help = "The account is where the credentials file says, or SEKISHO_ACCOUNT_URL, or --account. Variables of 1Password Connect
+(OP_SESSION, OP_HTTP_PORT, OP_LOG_LEVEL, XDG_DATA_HOME, …) mean here what they mean there.
+
+Examples:\n  OP_SESSION=1password-credentials.json sekisho serve\n  sekisho serve --credentials /run/secrets/op-session --listen :8080"
+)]
+pub(super) struct LowServe {
+    #[command(flatten)]
+    low: LowServing,
+}
+
+#[derive(Args)]
+struct LowServing {
+    /// The credentials file: a path, or what OP_SESSION may hold [env: OP_SESSION] [default: ~/.op/1password-credentials.json]
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<String>,
+    /// Where to serve; port 0 takes a free one [env: OP_HTTP_PORT, OP_HTTPS_PORT] [default: every address, port 8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// What answers requests: each in a sandbox, or all in this process.
+    #[arg(long, value_parser = ["component", "native"], default_value = "component")]
+    engine: String,
+    /// How long to serve without contact to the account; 0 = not at all.
+    #[arg(long, value_name = "DURATION", env = "SEKISHO_MAX_STALE", default_value = "24h", value_parser = clap::builder::ValueParser::from(str::parse::<Seconds>))]
+    max_stale: Seconds,
+    /// Largest file inlined in an answer, in KB; larger ones are answered 413.
+    #[arg(
+        long,
+        value_name = "KB",
+        env = "OP_MAX_INLINE_FILE_SIZE_KB",
+        default_value_t = 100
+    )]
+    max_inline: u32,
+    /// Show /metrics only to who brings this bearer; without it, to everybody, as 1Password Connect does.
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "SEKISHO_METRICS_TOKEN",
+        hide_env_values = true
+    )]
+    metrics_token: Option<String>,
+    /// Serve /metrics here and not beside the API.
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<String>,
+    /// What is logged: error, warn, info, debug, trace [env: OP_LOG_LEVEL] [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+impl LowServe {
+    pub(super) fn run(self, session: &Session) -> Done {
+        self.low.run(session)
+    }
+}
+
+impl LowServing {
+    fn run(self, session: &Session) -> Done {
+        log::start(self.log_level.as_deref())?;
+        let variables = Variables::read(&|name| env::var_os(name))?;
+        for note in &variables.notes {
+            tracing::info!("{note}");
+        }
+        let identity = Identity::find(self.credentials.as_deref(), &variables, session)?;
+        let config = self.config(&variables, &identity, session)?;
+        runtime()?.block_on(until_stopped(session, &identity, config))
+    }
+
+    fn config(
+        &self,
+        variables: &Variables,
+        identity: &Identity,
+        session: &Session,
+    ) -> Result<HostConfig, Failure> {
+        let listen = match &self.listen {
+            Some(text) => parse_listen(text)?,
+            None => variables.listen(false),
+        };
+        let engine: EngineKind = self
+            .engine
+            .parse()
+            .map_err(|error: String| Failure::usage(error, "see --engine"))?;
+        let token = self.metrics_token.as_deref();
+        let metrics = MetricsAccess {
+            token: token.filter(|token| !token.is_empty()).map(SecretText::new),
+            listen: self
+                .metrics_listen
+                .as_deref()
+                .map(parse_listen)
+                .transpose()?,
+        };
+        let upstream = AccountUpstream::new(identity.device()?);
+        let credentials = &identity.credentials;
+        Ok(HostConfig {
+            listen,
+            engine,
+            data_dir: Some(data_dir(variables, session)),
+            max_stale: self.max_stale.0,
+            max_inline: u64::from(self.max_inline) * 1024,
+            limits: Limits {
+                sync_time: variables.sync_timeout,
+                ..Limits::default()
+            },
+            metrics,
+            ..HostConfig::new(
+                Arc::new(upstream),
+                credentials.trust(),
+                credentials.signing_keys().to_vec(),
+            )
+        })
+    }
+}
+
+/// Ours within the vendor's: theirs holds other files, which are left as they are.
+fn data_dir(variables: &Variables, session: &Session) -> PathBuf {
+    let dir = session.given_dir.clone();
+    dir.unwrap_or_else(|| variables.data_dir()).join("sekisho")
+}
+
+async fn until_stopped(session: &Session, identity: &Identity, config: HostConfig) -> Done {
+    let mut stop = Stop::listen()?;
+    let host = start(config).await?;
+    print(session, identity, host.addr())?;
+    stop.wait().await;
+    tracing::info!("stopping");
+    host.shutdown().await;
+    Ok(())
+}
+
+/// On every address; where the system has no IPv6, on every one of IPv4.
+async fn start(config: HostConfig) -> Result<RunningHost, StartError> {
+    let mut config = config;
+    if config.listen.ip().is_unspecified() && config.listen.is_ipv6() {
+        let probe = std::net::TcpListener::bind(config.listen);
+        let no_ipv6 = probe.is_err_and(|error| error.kind() != std::io::ErrorKind::AddrInUse);
+        if no_ipv6 {
+            config.listen = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), config.listen.port());
+        }
+    }
+    Host::start(config).await
+}
+
+fn print(session: &Session, identity: &Identity, addr: SocketAddr) -> Done {
+    let host = format!("http://{}", reachable(addr));
+    let credentials = &identity.credentials;
+    session.print(
+        || {
+            json!({
+                "host": host,
+                "server": { "id": credentials.environment(), "name": credentials.name() },
+            })
+        },
+        || output::line(&format!("export OP_CONNECT_HOST={host}")),
+    )
+}
