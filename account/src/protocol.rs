@@ -20,7 +20,8 @@ pub use shapes::{
     AccountInfo, AuditEntry, DeviceInfo, EnvironmentInfo, EnvironmentKeyInfo, EnvironmentState,
     GroupInfo, KeyWrap, ListedItem, ManagerList, NewEnvironment, NewGeneration, NewToken, NewUser,
     NewVault, NextKey, Role, TokenHolder, TokenInfo, TokenStanding, TokenWrap, UsageInfo,
-    UsageQuery, UsageRow, UserHolder, UserInfo, UserState, VaultHolders, VaultInfo, VaultWrap,
+    UsageQuery, UsageRow, UserHolder, UserInfo, UserState, VaultHolders, VaultInfo, VaultShare,
+    VaultWrap,
 };
 pub use signed::{REPLAY_WINDOW, SignedRequest};
 
@@ -157,6 +158,11 @@ pub enum Request {
         vault: VaultId,
         /// The keys.
         keys: Vec<VaultWrap>,
+    },
+    /// The same for several vaults at once, all or none → [`Response::Done`].
+    ShareVaults {
+        /// Which, with their keys.
+        vaults: Vec<VaultShare>,
     },
     /// Drops a user's keys of a vault → [`Response::Done`].
     UnshareVault {

@@ -59,6 +59,11 @@ impl WrappedKey {
         bytes.try_into().ok().map(u32::from_be_bytes)
     }
 
+    /// Whether its header claims that it was wrapped to a public key, as by someone else: slow to open.
+    pub fn is_to_public_key(&self) -> bool {
+        self.0.get(1) == Some(&METHOD_HPKE)
+    }
+
     fn header(method: u8, generation: u32) -> Vec<u8> {
         let mut out = Vec::with_capacity(WRAP_HEADER + 80);
         out.extend_from_slice(&[WRAP_VERSION, method]);

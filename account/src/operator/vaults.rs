@@ -2,7 +2,7 @@
 
 use sekisho_core::{
     id::{UserId, VaultId},
-    key::{OperatorPublic, VaultKey},
+    key::{OperatorPublic, VaultKey, WrappedKey},
     records::VaultType,
     time::Timestamp,
     token::{ReadAccess, WriteAccess},
@@ -14,9 +14,12 @@ use zeroize::Zeroizing;
 use super::{Operator, OperatorError, owners_hold, parallel};
 use crate::{
     Request, Response,
-    protocol::{NewVault, VaultInfo, VaultWrap},
+    protocol::{NewVault, VaultInfo, VaultShare, VaultWrap},
     random::SystemRng,
 };
+
+/// From so many slow keys on it pays to wrap them another way.
+const WORTH_ADOPTING: usize = 16;
 
 /// A vault as its operators see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,11 +106,7 @@ impl Operator {
 
     /// Lets a user see and fill a vault that this operator holds.
     pub fn share_vault(&self, vault: VaultId, user: UserId) -> Result<(), OperatorError> {
-        let public = self.user_public(user)?;
-        let access = self.read_access(vault)?;
-        let keys = access.keys().iter();
-        let keys = keys.map(|key| wrap(user, &public, &vault, key));
-        let keys = keys.collect::<Result<_, _>>()?;
+        let keys = share(user, &self.user_public(user)?, &self.read_access(vault)?)?.keys;
         self.command(&Request::ShareVault { vault, keys })
     }
 
@@ -116,12 +115,31 @@ impl Operator {
         let Response::Vaults(vaults) = self.call(&Request::Vaults)? else {
             return Err(OperatorError::Unexpected);
         };
-        for info in vaults {
-            if info.record.kind != VaultType::Personal && !info.users.contains(&user) {
-                self.share_vault(info.record.id, user)?;
-            }
+        let lacking = vaults
+            .into_iter()
+            .filter(|info| info.record.kind != VaultType::Personal && !info.users.contains(&user));
+        let lacking: Vec<VaultId> = lacking.map(|info| info.record.id).collect();
+        if lacking.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let public = self.user_public(user)?;
+        let held = self.keyring(lacking)?;
+        let vaults = parallel::map(&held, |access| share(user, &public, access))?;
+        self.command(&Request::ShareVaults { vaults })
+    }
+
+    /// Wraps keys that others wrapped to this operator to themself, so that the next time they open fast. Nothing
+    /// depends on it.
+    fn adopt(&self, held: &[ReadAccess]) {
+        let vaults = held.iter().map(|access| {
+            let vault = access.vault();
+            let keys = access.keys().iter().map(|key| self.wrap_own(&vault, key));
+            let keys = keys.collect();
+            VaultShare { vault, keys }
+        });
+        let vaults = vaults.collect();
+        // A key may have been rotated in between: then it is for another time.
+        let _ = self.command(&Request::ShareVaults { vaults });
     }
 
     /// Takes a vault from a user. They may have kept its key: rotate it ([`Operator::rotate_vault_key`]).
@@ -207,16 +225,36 @@ impl Operator {
             return Err(OperatorError::Unexpected);
         }
         let keys: Vec<_> = vaults.into_iter().zip(keys).collect();
-        parallel::map(&keys, |(vault, keys)| {
+        let held = parallel::map(&keys, |(vault, keys)| {
             ReadAccess::of_operator(self.key(), &self.user(), *vault, keys)
                 .map_err(|_| OperatorError::does_not_open("vault", vault))
-        })
+        })?;
+        let slow = keys
+            .iter()
+            .filter(|(_, keys)| keys.iter().any(WrappedKey::is_to_public_key));
+        if slow.count() >= WORTH_ADOPTING {
+            self.adopt(&held);
+        }
+        Ok(held)
     }
 
     /// Proof that this operator may write to a vault.
     pub fn write_access(&self, vault: VaultId) -> Result<WriteAccess, OperatorError> {
         self.read_access(vault).map(WriteAccess::of_operator)
     }
+}
+
+/// All keys of a vault for a user.
+fn share(
+    user: UserId,
+    public: &OperatorPublic,
+    access: &ReadAccess,
+) -> Result<VaultShare, OperatorError> {
+    let vault = access.vault();
+    let keys = access.keys().iter();
+    let keys = keys.map(|key| wrap(user, public, &vault, key));
+    let keys = keys.collect::<Result<_, _>>()?;
+    Ok(VaultShare { vault, keys })
 }
 
 /// Wraps a vault's key to a user, and vouches for them.

@@ -44,6 +44,15 @@ pub struct VaultWrap {
     pub proof: HolderProof,
 }
 
+/// A vault and its keys, of all generations in use, wrapped to users.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultShare {
+    /// The vault.
+    pub vault: VaultId,
+    /// Its keys.
+    pub keys: Vec<VaultWrap>,
+}
+
 /// A vault key wrapped again for a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenWrap {

@@ -185,6 +185,14 @@ impl Account {
                     sharing::share(change, &caller.user, &vault, &keys)
                 })
             }
+            Request::ShareVaults { vaults } => {
+                let objects: Vec<&str> = vaults.iter().map(|share| share.vault.as_str()).collect();
+                self.act(caller, "vault.share", &objects, |change| {
+                    vaults.iter().try_for_each(|share| {
+                        sharing::share(change, &caller.user, &share.vault, &share.keys)
+                    })
+                })
+            }
             Request::UnshareVault { vault, user } => {
                 self.act_in(caller, "vault.unshare", &vault, user.as_str(), |change| {
                     sharing::unshare(change, &caller.user, &vault, &user)

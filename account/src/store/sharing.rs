@@ -9,14 +9,15 @@ use sekisho_core::{
 use super::{change::Change, columns, permission, vaults};
 use crate::{AccountError, protocol::VaultWrap};
 
-/// Gives users a vault.
+/// Gives users a vault. Who holds one may always wrap its key to themself in another way.
 pub(super) fn share(
     change: &Change<'_>,
     caller: &UserId,
     vault: &VaultId,
     keys: &[VaultWrap],
 ) -> Result<(), AccountError> {
-    if permission::vault(change, caller, vault)? == VaultType::Personal {
+    let is_own = keys.iter().all(|key| key.user == *caller);
+    if permission::vault(change, caller, vault)? == VaultType::Personal && !is_own {
         return Err(AccountError::invalid(
             "a personal vault is its user's alone",
         ));

@@ -11,7 +11,7 @@ use sekisho_core::{
 use super::{
     change::Change,
     columns::{self, damaged, int},
-    grants, permission, sharing,
+    grants, sharing,
 };
 use crate::{
     AccountError,
@@ -194,15 +194,18 @@ pub(super) fn keys(
     Ok(keys.collect::<Result<_, _>>()?)
 }
 
-/// The same for several vaults, each of which must be the user's.
+/// The same for several vaults, each of which must be the user's: having a key is having access.
 pub(super) fn keyring(
     db: &Connection,
     user: &UserId,
     vaults: &[VaultId],
 ) -> Result<Vec<Vec<WrappedKey>>, AccountError> {
     let each = vaults.iter().map(|vault| {
-        permission::vault(db, user, vault)?;
-        keys(db, user, vault)
+        let keys = keys(db, user, vault)?;
+        let is_theirs = !keys.is_empty();
+        is_theirs
+            .then_some(keys)
+            .ok_or(AccountError::NoVaultAccess(*vault))
     });
     each.collect()
 }

@@ -10,6 +10,7 @@ use sekisho_core::{
     id::{GroupId, UserId},
     key::OperatorKey,
     records::VaultType,
+    token::Rights,
     vouch::{Standing, UserCard},
 };
 
@@ -186,7 +187,7 @@ fn the_chain_begins_with_the_accounts_id() {
             }
         }
     }
-    let una = Operator::new(mine, Box::new(Other(other, world.account.clone())));
+    let una = Operator::new(mine, Box::new(Other(other, world.account)));
     let made = una.create_vault("V", "", VaultType::UserCreated, None);
     assert!(matches!(made, Err(OperatorError::Unendorsed(_))));
 }
@@ -260,4 +261,38 @@ fn the_account_takes_only_words_that_are_the_callers_to_give() {
         AccountError::Conflict { .. }
     ));
     assert_eq!(word(world.owner.user()), None);
+}
+
+#[test]
+fn a_new_owner_gets_every_vault_at_once_and_makes_their_keys_their_own() {
+    let world = World::new();
+    let vaults: Vec<_> = (0..20).map(|n| world.vault(&format!("V{n}"))).collect();
+    let olga = world.user("Olga");
+    let owners = group(&world.owner, Role::Owners);
+    world.owner.add_member(owners, olga.user()).unwrap();
+    let slow = || match olga.call(&Request::Keyring {
+        vaults: vaults.clone(),
+    }) {
+        Ok(Response::Keyring(keys)) => keys
+            .iter()
+            .flatten()
+            .filter(|key| key.is_to_public_key())
+            .count(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(slow(), 20);
+    let server = world.environment(&vaults);
+    let granted: Vec<_> = vaults.iter().map(|vault| (*vault, Rights::READ)).collect();
+    let token = |by: &Operator| by.create_token(server.id(), "t", &granted, None);
+    token(&olga).unwrap();
+    assert_eq!(slow(), 0);
+    token(&olga).unwrap();
+    // One of them is not theirs: none is handed out.
+    let personal = VaultType::Personal;
+    let mine = world.owner.create_vault("P", "", personal, None).unwrap();
+    let vaults = vec![vaults[0], mine];
+    assert!(matches!(
+        refused(olga.call(&Request::Keyring { vaults })),
+        AccountError::NoVaultAccess(_)
+    ));
 }

@@ -3,22 +3,27 @@
 //! `y` it is done, or fails for another reason · `m` not a manager · `o` not an owner · `v` does not hold the vault ·
 //! `x` not a user of the account any more. A request never fails for another reason before its permission is decided.
 
+use std::collections::BTreeSet;
+
 use sekisho_account::{
     AccountError, Caller, Operator, Request, Response,
     protocol::{
-        KeyWrap, NewEnvironment, NewGeneration, NewToken, NextKey, Role, UsageQuery, VaultWrap,
+        KeyWrap, NewEnvironment, NewGeneration, NewToken, NewVault, NextKey, Role, UsageQuery,
+        VaultShare, VaultWrap,
     },
     random::SystemRng,
 };
 use sekisho_core::{
     id::{EnvironmentId, FileId, GroupId, ItemId, UserId, VaultId},
     key::{EnvironmentKey, OperatorKey, WrappedKey},
-    records::{Expect, SigningKeyRecord},
+    records::{Expect, SigningKeyRecord, VaultType},
     seal::Sealed,
     time::Timestamp,
     token::{IssuedToken, Rights},
     vouch::{HolderProof, UserCard},
 };
+
+use serde_json::Value;
 
 use crate::setup::{World, new_user, now};
 
@@ -282,6 +287,15 @@ const TABLE: &[(&str, &str, Make)] = &[
     }),
     ("usage report", "yyyymx", |t| report(t.server)),
     ("usage report, another", "yyymmx", |t| report(t.other)),
+    // Anyone makes vaults
+    ("vault create", "yyyyyx", |t| {
+        Request::CreateVault(NewVault {
+            id: VaultId::generate(&mut SystemRng),
+            kind: VaultType::UserCreated,
+            attributes: t.sealed.clone(),
+            keys: Vec::new(),
+        })
+    }),
     // What is in a vault, and who holds it: the owner made it
     ("vault get", "yvvvvx", |t| Request::Vault { vault: t.vault }),
     ("vault keys", "yvvvvx", |t| Request::VaultKeys {
@@ -301,6 +315,12 @@ const TABLE: &[(&str, &str, Make)] = &[
     ("vault share", "yvvvvx", |t| Request::ShareVault {
         vault: t.vault,
         keys: Vec::new(),
+    }),
+    ("vault share, several", "yvvvvx", |t| Request::ShareVaults {
+        vaults: vec![VaultShare {
+            vault: t.vault,
+            keys: Vec::new(),
+        }],
     }),
     ("vault unshare", "yvvvvx", |t| Request::UnshareVault {
         vault: t.vault,
@@ -508,6 +528,37 @@ fn things(world: &World, cast: &Cast) -> Things {
         sealed: Sealed::from_bytes(vec![1, 1, 0, 0, 0, 1]),
         card: world.card(new_user("x", &OperatorKey::generate(&mut SystemRng))),
     }
+}
+
+/// Every request this version knows, from the one who must know: serde, by what it says to a name it does not know.
+fn requests() -> BTreeSet<String> {
+    let unknown = serde_json::from_str::<Request>("\"?\"")
+        .unwrap_err()
+        .to_string();
+    let (_, known) = unknown.split_once("expected one of ").unwrap();
+    let names = known.split('`').skip(1).step_by(2);
+    names.map(str::to_owned).collect()
+}
+
+fn name(request: &Request) -> String {
+    match serde_json::to_value(request).unwrap() {
+        Value::String(name) => name,
+        Value::Object(members) => members.into_iter().next().unwrap().0,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn no_request_is_without_a_row() {
+    let world = World::new();
+    let stage = things(&world, &cast(&world));
+    let rows: BTreeSet<String> = TABLE
+        .iter()
+        .map(|(_, _, make)| name(&make(&stage)))
+        .collect();
+    let known = requests();
+    assert!(known.len() > 50, "{known:?}");
+    assert_eq!(rows, known);
 }
 
 #[test]
