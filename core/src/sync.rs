@@ -250,8 +250,13 @@ impl Incoming {
 
     /// The keys that verify tokens, newest first: those known from the credentials file, and those that follow.
     pub fn signing_keys(&self, known: &[SigningKeyRecord]) -> Vec<SigningKeyRecord> {
+        vouch::believe(&self.head.environment, known, self.endorsed())
+    }
+
+    /// The keys offered, as a store keeps them for the next start.
+    pub fn endorsed(&self) -> &[EndorsedKey] {
         let offered = self.pages.last().map(|page| page.signing_keys.as_slice());
-        vouch::believe(&self.head.environment, known, offered.unwrap_or_default())
+        offered.unwrap_or_default()
     }
 
     /// What to do, so that the account's state is served.

@@ -41,4 +41,4 @@ pub mod serve;
 pub mod store;
 pub mod sync;
 
-pub use running::{Host, HostConfig, RunningHost, StartError};
+pub use running::{Host, HostConfig, Role, RunningHost, StartError};

@@ -75,6 +75,17 @@ pub(crate) fn busy() -> Refusal {
     )
 }
 
+/// The disk takes nothing.
+pub(crate) fn replica_behind() -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "replica_not_written",
+        "This server's disk takes no data, so nothing can be written",
+    )
+    .hint("nothing was changed; is the disk full? Reads go on; see the server's log")
+    .retry_after(15)
+}
+
 /// Too many at once who want to be told of changes.
 pub(crate) fn too_many_streams() -> Refusal {
     Refusal::new(

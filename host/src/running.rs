@@ -17,16 +17,35 @@ use crate::{
     random::{Random, SystemRandom},
     serve::{Face, Limits, ServeConfig, Server},
     store::{ChunkStore, Replica, StoreError},
-    sync::{Chunks, Pace, SyncCore, Ticker, Upstream, UsageQueue, UsageReporter, Writer},
+    sync::{
+        Chunks, Habit, IDLE_WRITE, Pace, Parts, SyncCore, Ticker, Upstream, UsageQueue,
+        UsageReporter, Wake, Writer, watch,
+    },
 };
 
 /// Bytes of file contents kept on disk.
 const CHUNK_BUDGET: u64 = 512 * 1024 * 1024;
+/// What a tick may take, and clocks may differ by.
+const CONTACT_MARGIN: Duration = Duration::from_secs(15);
 /// How long a write stands in line for its vault.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a process does of a host's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// All of it.
+    #[default]
+    Serve,
+    /// It keeps the replica equal to the account, and answers probes.
+    Sync,
+    /// It serves what another process keeps in the replica. Clients' writes it brings to the account itself.
+    Api,
+}
+
 /// What a host is made of.
 pub struct HostConfig {
+    /// What it does.
+    pub role: Role,
     /// Where to serve; port 0 takes a free one.
     pub listen: SocketAddr,
     /// What answers.
@@ -43,7 +62,7 @@ pub struct HostConfig {
     pub trust: Trust,
     /// What tokens are verified with, from the credentials file.
     pub signing_keys: Vec<SigningKeyRecord>,
-    /// Seconds during which a head may be served after it was issued.
+    /// Seconds during which a head may be served after it was issued; 0 = only in contact with the account.
     pub max_stale: u64,
     /// Largest file content inlined in an answer, in bytes.
     pub max_inline: u64,
@@ -68,6 +87,7 @@ impl HostConfig {
         signing_keys: Vec<SigningKeyRecord>,
     ) -> Self {
         Self {
+            role: Role::default(),
             listen: ([127, 0, 0, 1], 8080).into(),
             engine: EngineKind::default(),
             component: None,
@@ -100,6 +120,9 @@ pub enum StartError {
     /// The component cannot be run.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Roles that share a folder are started without one.
+    #[error("sync and api share a data folder, and none was named: --data-dir DIR")]
+    NoFolder,
     /// The system gives no threads.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -114,11 +137,12 @@ impl Host {
         let metrics = Arc::new(Metrics::default());
         config.upstream = Arc::new(Counted::new(config.upstream, Arc::clone(&metrics)));
         let health = Arc::new(Health::default());
-        let core = load(&config, &health)?;
+        let (habit, wake) = habit(&config)?;
+        let core = load(&config, &health);
         let (live, events) = (Arc::clone(core.live()), Arc::clone(core.events()));
-        let upstream = Arc::clone(&config.upstream);
-        let ticker = Ticker::start(core, upstream, config.pace, Arc::new(SystemRandom))
-            .map_err(StartError::Thread)?;
+        let random = Arc::new(SystemRandom);
+        let ticker =
+            Ticker::start(core, habit, wake, config.pace, random).map_err(StartError::Thread)?;
         let usage = UsageQueue::default();
         let upstream = Arc::clone(&config.upstream);
         let reporter = UsageReporter::start(usage.clone(), upstream, Arc::new(SystemRandom))
@@ -132,7 +156,7 @@ impl Host {
         let backing = Arc::new(Backing {
             live,
             settings: Settings {
-                max_stale: config.max_stale,
+                max_stale: config.max_stale.max(in_contact(&config)),
                 max_inline: config.max_inline,
             },
             writer,
@@ -146,15 +170,21 @@ impl Host {
             runtime: tokio::runtime::Handle::current(),
         });
         let engine = Arc::new(engine(&config, Arc::clone(&backing))?);
-        let face = match config.metrics.listen {
-            None => Face::Everything,
-            Some(_) => Face::Api,
+        let front = Front {
+            config: &config,
+            engine: &engine,
+            health: &health,
         };
-        let (addr, api) = listen(&config, config.listen, face, &engine).await?;
+        let face = match (config.role, config.metrics.listen) {
+            (Role::Sync, _) => Face::Status,
+            (_, None) => Face::Everything,
+            (_, Some(_)) => Face::Api,
+        };
+        let (addr, api) = front.listen(config.listen, face).await?;
         let mut serving = vec![api];
         let mut metrics_addr = None;
         if let Some(listen_at) = config.metrics.listen {
-            let (addr, metrics) = listen(&config, listen_at, Face::Metrics, &engine).await?;
+            let (addr, metrics) = front.listen(listen_at, Face::Metrics).await?;
             tracing::info!(%addr, "serving metrics");
             metrics_addr = Some(addr);
             serving.push(metrics);
@@ -174,42 +204,75 @@ impl Host {
 /// A server, and what stops it when it goes.
 type Serving = (oneshot::Sender<()>, JoinHandle<()>);
 
-async fn listen(
-    config: &HostConfig,
-    listen: SocketAddr,
-    face: Face,
-    engine: &Arc<Engine>,
-) -> Result<(SocketAddr, Serving), StartError> {
-    let refused = |error| StartError::Listen(listen, error);
-    let server = Server::bind(ServeConfig {
-        listen,
-        limits: config.limits.clone(),
-        engine: Arc::clone(engine),
-        face,
-        metrics_token: config.metrics.token.clone(),
-    });
-    let server = server.await.map_err(refused)?;
-    let addr = server.local_addr().map_err(refused)?;
-    let (stop, stopped) = oneshot::channel();
-    let serving = tokio::spawn(server.run(async {
-        // Dropped without a word means the same.
-        let _ = stopped.await;
-    }));
-    Ok((addr, (stop, serving)))
+/// What all listeners share.
+struct Front<'a> {
+    config: &'a HostConfig,
+    engine: &'a Arc<Engine>,
+    health: &'a Arc<Health>,
 }
 
-fn load(config: &HostConfig, health: &Arc<Health>) -> Result<SyncCore, StartError> {
-    let directory = config.data_dir.as_deref();
-    let replica = directory.map(Replica::open).transpose()?;
-    Ok(SyncCore::load(
-        Arc::clone(&config.upstream),
-        config.trust,
-        replica,
-        Arc::clone(health),
-        Arc::clone(&config.clock),
-        config.signing_keys.clone(),
-        config.limits.event_streams,
-    )?)
+impl Front<'_> {
+    async fn listen(
+        &self,
+        listen: SocketAddr,
+        face: Face,
+    ) -> Result<(SocketAddr, Serving), StartError> {
+        let refused = |error| StartError::Listen(listen, error);
+        let server = Server::bind(ServeConfig {
+            listen,
+            limits: self.config.limits.clone(),
+            engine: Arc::clone(self.engine),
+            health: Arc::clone(self.health),
+            face,
+            metrics_token: self.config.metrics.token.clone(),
+        });
+        let server = server.await.map_err(refused)?;
+        let addr = server.local_addr().map_err(refused)?;
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(server.run(async {
+            // Dropped without a word means the same.
+            let _ = stopped.await;
+        }));
+        Ok((addr, (stop, serving)))
+    }
+}
+
+/// How the sync core ticks, and what wakes it. Roles that share a folder cannot do without it.
+fn habit(config: &HostConfig) -> Result<(Habit, Wake), StartError> {
+    let upstream = Arc::clone(&config.upstream);
+    let ask: Wake = Box::new(move |timeout| upstream.wait(timeout));
+    if config.role == Role::Serve {
+        return Ok((Habit::Ask, ask));
+    }
+    let directory = config.data_dir.clone().ok_or(StartError::NoFolder)?;
+    drop(Replica::open(&directory)?);
+    Ok(match config.role {
+        Role::Api => (Habit::Follow, watch(directory)),
+        Role::Serve | Role::Sync => (Habit::Ask, ask),
+    })
+}
+
+/// Seconds for which a head is as good as contact: two ticks may pass, and who follows hears of a head that changed in
+/// nothing but its date only when it is written.
+fn in_contact(config: &HostConfig) -> u64 {
+    let ticks = config.pace.interval * 2 + CONTACT_MARGIN;
+    let writes = match config.role {
+        Role::Api => IDLE_WRITE,
+        Role::Serve | Role::Sync => Duration::ZERO,
+    };
+    (ticks + writes).as_secs()
+}
+
+fn load(config: &HostConfig, health: &Arc<Health>) -> SyncCore {
+    SyncCore::load(Parts {
+        upstream: Arc::clone(&config.upstream),
+        trust: config.trust,
+        directory: config.data_dir.clone(),
+        health: Arc::clone(health),
+        clock: Arc::clone(&config.clock),
+        signing_keys: config.signing_keys.clone(),
+        streams: config.limits.event_streams,
+    })
 }
 
 fn chunks(config: &HostConfig) -> Chunks {
@@ -222,7 +285,7 @@ fn chunks(config: &HostConfig) -> Chunks {
 }
 
 fn engine(config: &HostConfig, backing: Arc<Backing>) -> Result<Engine, EngineError> {
-    if config.engine == EngineKind::Native {
+    if config.engine == EngineKind::Native || config.role == Role::Sync {
         return Ok(Engine::Native(NativeEngine::new(backing)));
     }
     let wasm = config

@@ -15,7 +15,7 @@ use sekisho_core::{cache::Snapshot, sync::Incoming};
 use sekisho_host::{
     Host,
     engine::EngineKind,
-    store::{Replica, StoreError},
+    store::{Applied, Replica, StoreError},
     sync::Upstream,
 };
 
@@ -28,9 +28,65 @@ fn snapshot_of(account: &MemoryAccount) -> (Snapshot, sekisho_core::sync::Plan) 
     (Snapshot::default().apply(&plan), plan)
 }
 
-fn loaded(directory: &Path) -> Option<Snapshot> {
-    let plan = Replica::open(directory).unwrap().load().unwrap()?;
+fn loaded(directory: &Path, account: &MemoryAccount) -> Option<Snapshot> {
+    let news = Replica::open(directory).unwrap().news(0).unwrap()?;
+    let incoming = Incoming::parse(vec![news.page], &account.trust()).unwrap();
+    let plan = incoming.plan(&Snapshot::default()).unwrap();
     Some(Snapshot::default().apply(&plan))
+}
+
+/// Another process that has the file open: told step by step, it ends up with the same as who reads everything.
+#[test]
+fn who_follows_a_replica_holds_what_it_holds() {
+    let account = MemoryAccount::new(20);
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = Replica::open(directory.path()).unwrap();
+    let mut follower = Replica::open(directory.path()).unwrap();
+    let (mut held, mut followed) = (Snapshot::default(), Snapshot::default());
+    let (mut cursor, mut seen) = (String::new(), 0);
+    let mut told = Vec::new();
+    for round in 0..6 {
+        match round {
+            0 | 3 => {}
+            1 => drop(account.add_file(1000)),
+            2 => account.remove(account.items()[0]),
+            4 => account.revoke(),
+            // As after a restore of the account: everything anew.
+            _ => cursor.clear(),
+        }
+        let mut page = account.changes(&cursor).unwrap();
+        page.reset = cursor.is_empty();
+        page.cursor.clone_into(&mut cursor);
+        let plan = Incoming::parse(vec![page], &account.trust()).unwrap();
+        let plan = plan.plan(&held).unwrap();
+        held = held.apply(&plan);
+        let Applied::At(at) = writer.apply(&plan, &[], round).unwrap() else {
+            panic!("nobody else writes");
+        };
+        assert_eq!(writer.apply(&plan, &[], round).unwrap(), Applied::Behind);
+        if round == 2 {
+            // It was away for a while.
+            continue;
+        }
+        let news = follower.news(seen).unwrap().unwrap();
+        (seen, cursor) = (news.change, news.page.cursor.clone());
+        assert_eq!(seen, at);
+        told.push((news.page.reset, news.page.items.len()));
+        let incoming = Incoming::parse(vec![news.page], &account.trust()).unwrap();
+        followed = followed.apply(&incoming.plan(&followed).unwrap());
+        assert!(same(&held, &followed, &account), "round {round}");
+        assert!(same(
+            &held,
+            &loaded(directory.path(), &account).unwrap(),
+            &account
+        ));
+        assert!(follower.news(seen).unwrap().is_none());
+    }
+    assert_eq!(
+        told,
+        [(true, 20), (false, 1), (false, 0), (false, 0), (true, 20)],
+        "only what changed is read"
+    );
 }
 
 fn same(a: &Snapshot, b: &Snapshot, account: &MemoryAccount) -> bool {
@@ -55,11 +111,14 @@ fn a_replica_gives_back_what_it_took_once_or_twice() {
     let (snapshot, plan) = snapshot_of(&account);
     let directory = tempfile::tempdir().unwrap();
     let mut replica = Replica::open(directory.path()).unwrap();
-    assert!(replica.load().unwrap().is_none());
-    for _ in 0..2 {
-        replica.apply(&plan).unwrap();
+    assert!(replica.news(0).unwrap().is_none());
+    for seen in 0..2 {
+        assert_eq!(
+            replica.apply(&plan, &[], seen).unwrap(),
+            Applied::At(seen + 1)
+        );
         assert!(same(
-            &loaded(directory.path()).unwrap(),
+            &loaded(directory.path(), &account).unwrap(),
             &snapshot,
             &account
         ));
@@ -72,7 +131,7 @@ fn a_crash_between_plans_leaves_the_last_whole_one() {
     let (before, plan) = snapshot_of(&account);
     let directory = tempfile::tempdir().unwrap();
     let mut replica = Replica::open(directory.path()).unwrap();
-    replica.apply(&plan).unwrap();
+    replica.apply(&plan, &[], 0).unwrap();
     // A crash: the files as they are while a transaction is open.
     let copy = tempfile::tempdir().unwrap();
     let half = rusqlite::Connection::open(directory.path().join("replica.sqlite")).unwrap();
@@ -82,7 +141,11 @@ fn a_crash_between_plans_leaves_the_last_whole_one() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
     }
-    assert!(same(&loaded(copy.path()).unwrap(), &before, &account));
+    assert!(same(
+        &loaded(copy.path(), &account).unwrap(),
+        &before,
+        &account
+    ));
 }
 
 #[test]
@@ -98,7 +161,7 @@ fn a_damaged_file_is_moved_aside() {
         assert!(
             Replica::open(directory.path())
                 .unwrap()
-                .load()
+                .news(0)
                 .unwrap()
                 .is_none()
         );
@@ -125,14 +188,14 @@ fn a_row_that_makes_no_sense_is_damage() {
         let directory = tempfile::tempdir().unwrap();
         Replica::open(directory.path())
             .unwrap()
-            .apply(&plan)
+            .apply(&plan, &[], 0)
             .unwrap();
         let file = directory.path().join("replica.sqlite");
         rusqlite::Connection::open(&file)
             .unwrap()
             .execute_batch(spoil)
             .unwrap();
-        let loaded = Replica::open(directory.path()).unwrap().load();
+        let loaded = Replica::open(directory.path()).unwrap().news(0);
         assert!(matches!(loaded, Err(StoreError::Damaged(_))), "{spoil}");
     }
 }
@@ -143,7 +206,7 @@ fn files_are_readable_by_their_owner_alone() {
     let account = MemoryAccount::new(1);
     let directory = tempfile::tempdir().unwrap();
     let mut replica = Replica::open(directory.path()).unwrap();
-    replica.apply(&snapshot_of(&account).1).unwrap();
+    replica.apply(&snapshot_of(&account).1, &[], 0).unwrap();
     for entry in fs::read_dir(directory.path()).unwrap() {
         let mode = entry.unwrap().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0);
@@ -157,10 +220,10 @@ fn ten_thousand_items_load_quickly() {
     let directory = tempfile::tempdir().unwrap();
     let mut replica = Replica::open(directory.path()).unwrap();
     let began = Instant::now();
-    replica.apply(&plan).unwrap();
+    replica.apply(&plan, &[], 0).unwrap();
     let applied = began.elapsed();
     let began = Instant::now();
-    let snapshot = loaded(directory.path()).unwrap();
+    let snapshot = loaded(directory.path(), &account).unwrap();
     let loading = began.elapsed();
     // Shown when the test fails or is run with `--nocapture`.
     eprintln!("10,000 items: written in {applied:?}, loaded in {loading:?}");
@@ -304,7 +367,7 @@ async fn a_replica_lost_while_running_is_written_anew() {
     let directory = tempfile::tempdir().unwrap();
     let host = start(config(&account, EngineKind::Native, Some(directory.path()))).await;
     let file = directory.path().join("replica.sqlite");
-    eventually("written", || loaded(directory.path()).is_some());
+    eventually("written", || loaded(directory.path(), &account).is_some());
     // The disk goes bad under the open file.
     let length = fs::metadata(&file).unwrap().len();
     rusqlite::Connection::open(&file)
@@ -326,6 +389,6 @@ async fn a_replica_lost_while_running_is_written_anew() {
     .unwrap();
     host.shutdown().await;
     let (now, _) = snapshot_of(&account);
-    let held = loaded(directory.path()).unwrap();
+    let held = loaded(directory.path(), &account).unwrap();
     assert!(held.items(&account.vault).eq(now.items(&account.vault)));
 }

@@ -71,7 +71,9 @@ impl Refusal {
         self
     }
 
-    const fn retry_after(mut self, seconds: u16) -> Self {
+    /// Says after how many seconds it may be otherwise.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u16) -> Self {
         self.extra = Extra::RetryAfter(seconds);
         self
     }

@@ -67,6 +67,10 @@ enum LowCommand {
     Up(up::LowUp),
     /// Serve an account that is elsewhere: synchronise and answer, in one process.
     Serve(serving::LowServe),
+    /// Synchronise only: fill the data folder for `sekisho api`.
+    Sync(serving::LowSync),
+    /// Answer only: serve what `sekisho sync` keeps in the data folder.
+    Api(serving::LowApi),
     /// Vaults.
     #[command(subcommand)]
     Vault(vault::LowVault),
@@ -135,6 +139,8 @@ fn run(args: LowArgs) -> Result<ExitCode, Failure> {
     let done: Done = match args.command {
         LowCommand::Up(low) => low.run(&session),
         LowCommand::Serve(low) => low.run(&session),
+        LowCommand::Sync(low) => low.run(&session),
+        LowCommand::Api(low) => low.run(&session),
         LowCommand::Vault(low) => low.run(&session),
         LowCommand::Item(low) => low.run(&session),
         LowCommand::Connect(low) => low.run(&session),

@@ -16,6 +16,7 @@ use sekisho_core::{
         SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
     },
     rest::{ActivityPage, ActivityQuery, Usage, UsageEvent, Verdict},
+    time::Timestamp,
 };
 
 use crate::{
@@ -61,6 +62,13 @@ pub struct Backing {
     pub random: Arc<dyn Random>,
     /// Where blocking code waits for asynchronous code.
     pub runtime: tokio::runtime::Handle,
+}
+
+impl Backing {
+    /// When the account last vouched for what is served.
+    fn vouched_at(&self, head: Timestamp) -> Timestamp {
+        self.live.vouched_at(self.clock.now()).unwrap_or(head)
+    }
 }
 
 /// One request's view.
@@ -161,7 +169,7 @@ impl Records for Link {
             environment: head.environment,
             account: head.account,
             version: head.version,
-            issued_at: head.issued_at,
+            issued_at: self.backing.vouched_at(head.issued_at),
             max_stale: self.backing.settings.max_stale,
             max_inline: self.backing.settings.max_inline,
         })

@@ -15,12 +15,10 @@ pub(crate) fn render(engine: &Engine) -> String {
     requests(&mut page, &backing.metrics);
     tokens(&mut page, &backing.metrics);
     calls(&mut page, &backing.metrics);
-    if let Some(head) = backing.live.snapshot().head() {
-        let age = backing
-            .clock
-            .now()
-            .millis()
-            .saturating_sub(head.issued_at.millis());
+    let now = backing.clock.now();
+    let vouched = backing.live.vouched_at(now);
+    if let (Some(head), Some(vouched)) = (backing.live.snapshot().head(), vouched) {
+        let age = now.millis().saturating_sub(vouched.millis());
         page.gauge(
             "sekisho_snapshot_version",
             "Version of the set that is served",

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -26,12 +26,17 @@ use super::{
 };
 use crate::{
     engine::{AnswerBody, BodyError, Engine, RequestBody},
+    health::Health,
     refusal,
 };
+
+/// Seconds since the account vouched for what is served.
+const AGE: HeaderName = HeaderName::from_static("sekisho-age");
 
 /// What every exchange needs.
 pub(super) struct Exchanges {
     pub(super) engine: Arc<Engine>,
+    pub(super) health: Arc<Health>,
     pub(super) limits: Arc<Limits>,
     pub(super) face: Face,
     pub(super) metrics_token: Option<SecretText>,
@@ -51,10 +56,18 @@ impl Exchanges {
         }
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let id = request.headers().get(rest::REQUEST_ID_HEADER).cloned();
-        let response = match self.take_in(request).await {
-            Ok(request) => self.ask(request).await,
+        let refused = self.refuse_write(&method, uri.path());
+        let mut response = match refused.map_or(Ok(request), Err) {
+            Ok(request) => match self.take_in(request).await {
+                Ok(request) => self.ask(request).await,
+                Err(refusal) => self.refuse(&refusal, id),
+            },
             Err(refusal) => self.refuse(&refusal, id),
         };
+        let backing = self.engine.backing();
+        if let Some(age) = backing.live.age(backing.clock.now()) {
+            response.headers_mut().insert(AGE, age.into());
+        }
         let route = Own::parse(uri.path())
             .map(Own::path)
             .or_else(|| Some(Route::parse(&method, uri.path()).ok()?.template()));
@@ -69,6 +82,13 @@ impl Exchanges {
             body,
             _serving: serving,
         })
+    }
+
+    /// What a client writes must be kept here too, so that a restart does not forget what was read already.
+    fn refuse_write(&self, method: &Method, path: &str) -> Option<Refusal> {
+        let writes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+        (writes && path.starts_with("/v1/vaults/") && self.health.is_replica_behind())
+            .then(refusal::replica_behind)
     }
 
     async fn take_in(&self, request: Request<Incoming>) -> Result<Request<RequestBody>, Refusal> {
@@ -112,9 +132,14 @@ impl Exchanges {
         let own = Own::parse(request.uri().path()).filter(|own| match self.face {
             Face::Everything => true,
             Face::Api => *own != Own::Metrics,
-            Face::Metrics => *own == Own::Metrics,
+            Face::Metrics | Face::Status => *own == Own::Metrics,
         });
-        if own.is_none() && self.face != Face::Metrics {
+        let has_engine = match self.face {
+            Face::Everything | Face::Api => true,
+            Face::Status => own::is_probe(request.uri().path()),
+            Face::Metrics => false,
+        };
+        if own.is_none() && has_engine {
             return self.engine.answer(request).await;
         }
         let head = request.map(drop);

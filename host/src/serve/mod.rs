@@ -30,7 +30,7 @@ use self::{
     exchange::Exchanges,
     guarded::{Guarded, Phase},
 };
-use crate::{engine::Engine, refusal};
+use crate::{engine::Engine, health::Health, refusal};
 
 /// Refusals of connections under way at once; more are simply closed.
 const MOST_REFUSALS: usize = 64;
@@ -45,6 +45,8 @@ pub struct ServeConfig {
     pub limits: Limits,
     /// What answers.
     pub engine: Arc<Engine>,
+    /// How synchronisation is.
+    pub health: Arc<Health>,
     /// What of it is served here.
     pub face: Face,
     /// The bearer without which metrics are not shown.
@@ -60,6 +62,8 @@ pub enum Face {
     Api,
     /// The metrics alone.
     Metrics,
+    /// Probes and metrics: what a process that only synchronises has to say.
+    Status,
 }
 
 /// A server that listens.
@@ -77,6 +81,7 @@ impl Server {
         let exchanges = Arc::new(Exchanges {
             engine: config.engine,
             limits: Arc::clone(&limits),
+            health: config.health,
             face: config.face,
             metrics_token: config.metrics_token,
         });

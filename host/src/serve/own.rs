@@ -62,6 +62,12 @@ impl Own {
     }
 }
 
+/// Whether it only asks how the server is.
+pub(super) fn is_probe(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    matches!(path, "/heartbeat" | "/health" | "/ready")
+}
+
 fn figures(
     head: &Request<()>,
     engine: &Engine,

@@ -6,9 +6,13 @@
 mod chunks;
 mod open;
 mod replica;
+mod rows;
 mod schema;
 
-pub use self::{chunks::ChunkStore, replica::Replica};
+pub use self::{
+    chunks::ChunkStore,
+    replica::{Applied, News, Replica},
+};
 
 /// Why the replica failed, by what can be done.
 #[derive(Debug, thiserror::Error)]

@@ -1,13 +1,17 @@
 //! The replica's tables.
 //!
-//! `replica.sqlite` (version 1, `PRAGMA user_version`):
+//! `replica.sqlite` (version 2, `PRAGMA user_version`):
 //!
-//! * `state` has one row: `cursor`, where the change feed goes on, and `head`, the account's signed head as JSON. It
-//!   is written in the transaction that writes what the head stands for.
+//! * `state` has one row: `cursor`, where the change feed goes on, `head`, the account's signed head as JSON, and
+//!   `keys`, the signing keys that followed. It is written in the transaction that writes what the head stands for. `change` rises with every such transaction,
+//!   so that other processes find what is new to them; who has seen less than `floor` must read everything.
 //! * `vault`: a vault's record; `attributes` are sealed.
 //! * `item`: an item's parts, each sealed, and the marks of its title. The blob columns come last, so that the short
 //!   ones are found without walking through overflow pages.
 //! * `token`: a token's record as JSON: digest, state, wrapped keys. Never a token.
+//! * `gone`: what was removed, and when; `id` is empty for a vault, `vault` for a token. The oldest are forgotten.
+//!
+//! Every row says by which `change` it came.
 //!
 //! `chunks.sqlite` (version 1):
 //!
@@ -19,10 +23,11 @@
 //! |---|---|
 //! | `journal_mode = WAL` | a reader never waits for the writer |
 //! | `synchronous = NORMAL` | a power cut may undo the last transactions, whole; the cursor goes back with them, so they are fetched again |
+//! | `temp_store = MEMORY` | there may be no folder for temporary files |
 //! | `secure_delete = OFF` | what is deleted is sealed |
 //! | `busy_timeout = 2000` | a backup may hold the file for a moment |
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 
@@ -34,15 +39,19 @@ pub(super) struct Schema {
 }
 
 pub(super) const REPLICA: Schema = Schema {
-    version: 1,
+    version: 2,
     create: "
         CREATE TABLE state (
             id      INTEGER PRIMARY KEY CHECK (id = 1),
+            change  INTEGER NOT NULL,
+            floor   INTEGER NOT NULL,
             cursor  TEXT NOT NULL,              -- opaque, the account's
-            head    TEXT NOT NULL               -- SignedHead, JSON
+            head    TEXT NOT NULL,              -- SignedHead, JSON
+            keys    TEXT NOT NULL               -- EndorsedKey, JSON array
         ) STRICT;
         CREATE TABLE vault (
             id                TEXT PRIMARY KEY,
+            change            INTEGER NOT NULL,
             kind              TEXT NOT NULL,    -- Connect's word
             attribute_version INTEGER NOT NULL,
             content_version   INTEGER NOT NULL,
@@ -54,6 +63,7 @@ pub(super) const REPLICA: Schema = Schema {
         CREATE TABLE item (
             vault    TEXT NOT NULL,
             id       TEXT NOT NULL,
+            change   INTEGER NOT NULL,
             version  INTEGER NOT NULL,
             archived INTEGER NOT NULL,          -- 0 or 1
             exact    BLOB NOT NULL,             -- title marks, 16 bytes each
@@ -64,10 +74,19 @@ pub(super) const REPLICA: Schema = Schema {
             files    BLOB,
             UNIQUE (vault, id)
         ) STRICT;
+        CREATE INDEX item_by_change ON item (change);
         CREATE TABLE token (
             id     TEXT PRIMARY KEY,
+            change INTEGER NOT NULL,
             record TEXT NOT NULL                -- TokenRecord, JSON
         ) STRICT, WITHOUT ROWID;
+        CREATE TABLE gone (
+            vault  TEXT NOT NULL,
+            id     TEXT NOT NULL,
+            change INTEGER NOT NULL,
+            PRIMARY KEY (vault, id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX gone_by_change ON gone (change);
     ",
 };
 
@@ -91,9 +110,11 @@ pub(super) fn prepare(connection: &mut Connection, schema: Schema) -> Result<(),
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = NORMAL;
+         PRAGMA temp_store = MEMORY;
          PRAGMA busy_timeout = 2000;",
     )?;
-    let transaction = connection.transaction()?;
+    // Two processes may open a new file at once: one of them makes it.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i64 = transaction.query_row("PRAGMA user_version", (), |row| row.get(0))?;
     let tables: i64 =
         transaction.query_row("SELECT count(*) FROM sqlite_master", (), |row| row.get(0))?;

@@ -12,6 +12,7 @@ mod tick;
 mod ticker;
 mod upstream;
 mod usage;
+mod watch;
 mod writer;
 
 pub use self::{
@@ -23,8 +24,9 @@ pub use self::{
     writer::Writer,
 };
 pub(crate) use self::{
-    tick::SyncCore,
-    ticker::{Ticker, Ticks},
+    tick::{IDLE_WRITE, Parts, SyncCore, TickError},
+    ticker::{Habit, Ticker, Ticks, Wake},
     usage::UsageReporter,
+    watch::watch,
     writer::{Turn, WriteRefused},
 };

@@ -11,10 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sekisho_core::{cache::Snapshot, records::Fault};
+use sekisho_core::{
+    cache::Snapshot,
+    records::{Fault, SigningKeyRecord},
+};
 use tokio::sync::oneshot;
 
-use super::{Pace, SyncCore, Upstream};
+use super::{Pace, SyncCore, UpstreamError, tick::TickError};
 use crate::random::Random;
 
 /// Commands that wait at most; a client's write beyond that is refused.
@@ -26,11 +29,26 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
 type Reply = oneshot::Sender<Result<Arc<Snapshot>, Fault>>;
 
+/// What wakes the sync core: it waits for at most so long, and says whether something may have changed. It may wake for
+/// nothing.
+pub(crate) type Wake = Box<dyn FnMut(Duration) -> bool + Send>;
+
+/// What a tick does when nobody waits for a write to be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Habit {
+    /// It asks the account.
+    Ask,
+    /// It reads what another process wrote to the replica.
+    Follow,
+}
+
 enum Command {
     /// The account says that something changed.
     Push,
     /// A client's write wants to be seen.
     Show(Reply),
+    /// The credentials file was changed.
+    Believe(Vec<SigningKeyRecord>),
     Stop,
 }
 
@@ -49,7 +67,7 @@ impl Ticks {
     }
 }
 
-/// The threads of the sync core.
+/// The threads of the sync core: one that ticks, one that waits for a reason.
 pub(crate) struct Ticker {
     commands: SyncSender<Command>,
     stopping: Arc<AtomicBool>,
@@ -59,7 +77,8 @@ pub(crate) struct Ticker {
 impl Ticker {
     pub(crate) fn start(
         core: SyncCore,
-        upstream: Arc<dyn Upstream>,
+        habit: Habit,
+        wake: Wake,
         pace: Pace,
         random: Arc<dyn Random>,
     ) -> io::Result<Self> {
@@ -67,6 +86,7 @@ impl Ticker {
         let stopping = Arc::new(AtomicBool::new(false));
         let beat = Beat {
             core,
+            habit,
             inbox,
             pace,
             random,
@@ -74,10 +94,8 @@ impl Ticker {
         };
         let (pushes, stop) = (commands.clone(), Arc::clone(&stopping));
         let thread = spawn("sekisho-sync", move || beat.run())?;
-        // Nobody waits for its end: it holds nothing but the upstream, and may be in the middle of a long wait.
-        drop(spawn("sekisho-push", move || {
-            listen(&*upstream, &pushes, &stop);
-        })?);
+        // Nobody waits for its end: it holds nothing of ours, and may be in the middle of a long wait.
+        drop(spawn("sekisho-push", move || listen(wake, &pushes, &stop))?);
         Ok(Self {
             commands,
             stopping,
@@ -87,6 +105,12 @@ impl Ticker {
 
     pub(crate) fn ticks(&self) -> Ticks {
         Ticks(self.commands.clone())
+    }
+
+    /// Verifies with these keys from the next tick on.
+    pub(crate) fn believe(&self, signing_keys: Vec<SigningKeyRecord>) {
+        // A full queue ticks for others; the next look at the file sends it again.
+        let _ = self.commands.try_send(Command::Believe(signing_keys));
     }
 
     /// Ends after the tick that runs.
@@ -105,10 +129,10 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<thread::
 }
 
 /// Turns pushes into commands.
-fn listen(upstream: &dyn Upstream, commands: &SyncSender<Command>, stopping: &AtomicBool) {
+fn listen(mut wake: Wake, commands: &SyncSender<Command>, stopping: &AtomicBool) {
     while !stopping.load(Ordering::Relaxed) {
         let began = Instant::now();
-        if upstream.wait(PUSH_WAIT) {
+        if wake(PUSH_WAIT) {
             match commands.try_send(Command::Push) {
                 // A full queue ticks anyway.
                 Ok(()) | Err(TrySendError::Full(_)) => {}
@@ -123,23 +147,35 @@ fn listen(upstream: &dyn Upstream, commands: &SyncSender<Command>, stopping: &At
 
 struct Beat {
     core: SyncCore,
+    habit: Habit,
     inbox: Receiver<Command>,
     pace: Pace,
     random: Arc<dyn Random>,
     failures: u32,
 }
 
+/// Why there is a tick.
+#[derive(Default)]
+struct Reason {
+    /// Who waits for it.
+    replies: Vec<Reply>,
+}
+
 impl Beat {
     fn run(mut self) {
         let mut due = Instant::now();
-        while let Some(replies) = self.await_reason(due) {
-            let result = self.core.tick();
+        while let Some(Reason { replies }) = self.await_reason(due) {
+            let result = if self.habit == Habit::Follow && replies.is_empty() {
+                self.core.follow()
+            } else {
+                self.core.tick()
+            };
             self.failures = match result {
                 Ok(_) => 0,
                 Err(_) => self.failures.saturating_add(1),
             };
             due = Instant::now() + self.pace.after(self.failures, &*self.random);
-            let result = result.map_err(|_| Fault::Unavailable);
+            let result = result.map_err(|error| fault(&error));
             for reply in replies {
                 // Who asked may have gone.
                 let _ = reply.send(result.clone());
@@ -148,31 +184,43 @@ impl Beat {
     }
 
     /// Waits for a reason to tick and gathers all there are; `None` = stop.
-    fn await_reason(&self, due: Instant) -> Option<Vec<Reply>> {
-        let mut replies = Vec::new();
+    fn await_reason(&mut self, due: Instant) -> Option<Reason> {
+        let mut reason = Reason::default();
         let began = Instant::now();
         loop {
-            match self
-                .inbox
-                .recv_timeout(due.saturating_duration_since(Instant::now()))
-            {
+            let left = due.saturating_duration_since(Instant::now());
+            match self.inbox.recv_timeout(left) {
                 Ok(Command::Show(reply)) => {
-                    replies.push(reply);
+                    reason.replies.push(reply);
                     break;
                 }
                 // While the account fails, a push may mean that it is back; but not more often than the pace begins.
-                Ok(Command::Push) if self.failures > 0 && began.elapsed() < self.pace.first_retry => {}
+                Ok(Command::Push)
+                    if self.failures > 0 && began.elapsed() < self.pace.first_retry => {}
                 Ok(Command::Push) | Err(RecvTimeoutError::Timeout) => break,
+                Ok(Command::Believe(keys)) => {
+                    self.core.believe(keys);
+                    break;
+                }
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
         loop {
             match self.inbox.try_recv() {
-                Ok(Command::Show(reply)) => replies.push(reply),
+                Ok(Command::Show(reply)) => reason.replies.push(reply),
                 Ok(Command::Push) => {}
+                Ok(Command::Believe(keys)) => self.core.believe(keys),
                 Ok(Command::Stop) => return None,
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Some(replies),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Some(reason),
             }
         }
+    }
+}
+
+/// What a client's write makes of a tick that failed.
+const fn fault(error: &TickError) -> Fault {
+    match error {
+        TickError::Upstream(UpstreamError::Refused(fault)) => *fault,
+        _ => Fault::Unavailable,
     }
 }

@@ -165,7 +165,9 @@ impl Reporter {
         let mut id = [0; 16];
         self.random.fill(&mut id);
         let id = encoding::base64url(&id);
-        let named = (0..).zip(events).map(|(n, event): (u32, _)| UsageReport::new(format!("{id}.{n}"), event));
+        let named = (0..)
+            .zip(events)
+            .map(|(n, event): (u32, _)| UsageReport::new(format!("{id}.{n}"), event));
         Some(named.collect())
     }
 }

@@ -179,7 +179,11 @@ impl MemoryAccount {
     /// Usage that arrived.
     pub fn usage(&self) -> Vec<UsageEvent> {
         let state = self.state.lock().unwrap();
-        state.usage.values().map(|report| report.event.clone()).collect()
+        state
+            .usage
+            .values()
+            .map(|report| report.event.clone())
+            .collect()
     }
 
     pub fn chunk_calls(&self) -> usize {
@@ -260,6 +264,11 @@ impl MemoryAccount {
         state.version += 1;
         self.changed.notify_all();
         issued.text.expose().to_owned()
+    }
+
+    /// Deletes an item, as an operator does.
+    pub fn remove(&self, item: ItemId) {
+        self.change(&mut self.state.lock().unwrap(), item, None);
     }
 
     /// Revokes the token.

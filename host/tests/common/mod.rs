@@ -14,12 +14,7 @@ pub mod client;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use sekisho_core::time::Timestamp;
-use sekisho_host::{
-    Host, HostConfig, RunningHost,
-    engine::EngineKind,
-    random::Random,
-    sync::Pace,
-};
+use sekisho_host::{Host, HostConfig, RunningHost, engine::EngineKind, random::Random, sync::Pace};
 
 pub use self::{
     account::MemoryAccount,

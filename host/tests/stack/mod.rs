@@ -16,9 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sekisho_account::{
-    Account, Credentials, KeyFile, NewUser, Operator, clock, random::SystemRng,
-};
+use sekisho_account::{Account, Credentials, KeyFile, NewUser, Operator, clock, random::SystemRng};
 use sekisho_core::{
     id::{EnvironmentId, ItemId, TokenId, UserId, VaultId},
     item::{

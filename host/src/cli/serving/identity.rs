@@ -74,9 +74,7 @@ impl Identity {
     }
 }
 
-fn in_its_place(
-    places: &[std::path::PathBuf],
-) -> Result<(SessionForm, Credentials), Failure> {
+fn in_its_place(places: &[std::path::PathBuf]) -> Result<(SessionForm, Credentials), Failure> {
     let found = places.iter().find(|path| path.exists());
     let found: Option<&Path> = found.map(AsRef::as_ref);
     match found {

@@ -1,4 +1,4 @@
-//! `sekisho serve`: a host for an account that is elsewhere.
+//! `sekisho serve`, `sync` and `api`: a host for an account that is elsewhere, in one process or in two roles.
 
 mod go_duration;
 mod identity;
@@ -14,11 +14,8 @@ use std::{
 use clap::Args;
 use sekisho_core::secret::SecretText;
 use sekisho_host::{
-    Host, HostConfig, RunningHost, StartError,
-    engine::EngineKind,
-    metrics::MetricsAccess,
-    serve::Limits,
-    sync::AccountUpstream,
+    Host, HostConfig, Role, RunningHost, StartError, engine::EngineKind, metrics::MetricsAccess,
+    serve::Limits, sync::AccountUpstream,
 };
 use serde_json::json;
 
@@ -81,21 +78,60 @@ struct LowServing {
     log_level: Option<String>,
 }
 
+#[derive(Args)]
+#[command(
+    after_help = "It keeps the data folder equal to the account, for any number of `sekisho api` on the same folder, and answers
+/heartbeat, /health, /ready and /metrics.
+
+Examples:\n  OP_SESSION=1password-credentials.json OP_HTTP_PORT=8081 sekisho sync"
+)]
+pub(super) struct LowSync {
+    #[command(flatten)]
+    low: LowServing,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "It serves what `sekisho sync` keeps in the data folder, and brings clients' writes to the account itself. The two share
+the folder and the credentials file, nothing else, and may be started in any order.
+
+Examples:\n  OP_SESSION=1password-credentials.json sekisho api"
+)]
+pub(super) struct LowApi {
+    #[command(flatten)]
+    low: LowServing,
+}
+
 impl LowServe {
     pub(super) fn run(self, session: &Session) -> Done {
-        self.low.run(session)
+        self.low.run(Role::Serve, session)
+    }
+}
+
+impl LowSync {
+    pub(super) fn run(self, session: &Session) -> Done {
+        self.low.run(Role::Sync, session)
+    }
+}
+
+impl LowApi {
+    pub(super) fn run(self, session: &Session) -> Done {
+        self.low.run(Role::Api, session)
     }
 }
 
 impl LowServing {
-    fn run(self, session: &Session) -> Done {
+    fn run(self, role: Role, session: &Session) -> Done {
         log::start(self.log_level.as_deref())?;
         let variables = Variables::read(&|name| env::var_os(name))?;
         for note in &variables.notes {
             tracing::info!("{note}");
         }
         let identity = Identity::find(self.credentials.as_deref(), &variables, session)?;
-        let config = self.config(&variables, &identity, session)?;
+        let config = HostConfig {
+            role,
+            ..self.config(&variables, &identity, session)?
+        };
         runtime()?.block_on(until_stopped(session, &identity, config))
     }
 
@@ -127,7 +163,7 @@ impl LowServing {
         Ok(HostConfig {
             listen,
             engine,
-            data_dir: Some(data_dir(variables, session)),
+            data_dir: Some(data_dir(variables, identity, session)),
             max_stale: self.max_stale.0,
             max_inline: u64::from(self.max_inline) * 1024,
             limits: Limits {
@@ -144,10 +180,13 @@ impl LowServing {
     }
 }
 
-/// Ours within the vendor's: theirs holds other files, which are left as they are.
-fn data_dir(variables: &Variables, session: &Session) -> PathBuf {
+/// Ours within the vendor's, which holds other files and may hold other servers: these are left as they are.
+fn data_dir(variables: &Variables, identity: &Identity, session: &Session) -> PathBuf {
     let dir = session.given_dir.clone();
-    dir.unwrap_or_else(|| variables.data_dir()).join("sekisho")
+    let dir = dir.unwrap_or_else(|| variables.data_dir());
+    let server = identity.credentials.environment();
+    dir.join("sekisho")
+        .join(server.as_str().to_ascii_lowercase())
 }
 
 async fn until_stopped(session: &Session, identity: &Identity, config: HostConfig) -> Done {

@@ -84,7 +84,10 @@ impl Variables {
         let port = |name: &str| {
             let port = text(name)?.map(|text| text.trim().parse::<u16>());
             port.transpose().map_err(|_| {
-                Failure::usage(format!("{name} is no port"), "set it to 1 to 65535, e.g. 8080")
+                Failure::usage(
+                    format!("{name} is no port"),
+                    "set it to 1 to 65535, e.g. 8080",
+                )
             })
         };
         let home = set("HOME").map_or_else(|| VENDORS_HOME.into(), PathBuf::from);
@@ -216,7 +219,10 @@ mod tests {
         ] {
             let said = of(pairs).unwrap_err().to_string();
             assert!(said.contains(pairs[0].0), "{said}");
-            assert!(said.contains("\nhelp: ") && !said.contains("hunter2"), "{said}");
+            assert!(
+                said.contains("\nhelp: ") && !said.contains("hunter2"),
+                "{said}"
+            );
         }
     }
 }
