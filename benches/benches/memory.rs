@@ -12,7 +12,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
     sync::Arc,
 };
 
@@ -22,7 +22,7 @@ use sekisho_benches::{
     server::{Server, config},
     upstream::Account,
 };
-use sekisho_host::engine::EngineKind;
+use sekisho_host::engine::{EngineKind, compile_if_asked};
 
 const CHILD: &str = "child";
 const ITEMS: usize = 1000;
@@ -30,12 +30,17 @@ const REQUESTS: usize = 20_000;
 const FILE: u64 = 1024 * 1024 * 1024;
 const MIB: f64 = 1024.0 * 1024.0;
 
-fn main() {
+fn main() -> ExitCode {
+    // As `sekisho` does it, whose memory this is about.
+    if let Some(code) = compile_if_asked() {
+        return code;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [word, engine] if word == CHILD => serve(engine.parse().unwrap()),
         _ => measure(),
     }
+    ExitCode::SUCCESS
 }
 
 /// Serves until the parent lets go of standard input.

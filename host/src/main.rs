@@ -13,5 +13,5 @@ mod client;
 mod up;
 
 fn main() -> std::process::ExitCode {
-    cli::main()
+    sekisho_host::engine::compile_if_asked().unwrap_or_else(cli::main)
 }

@@ -12,7 +12,7 @@ use sekisho_core::token::Grant;
 
 pub use self::{
     body::{AnswerBody, BodyError, Pieces, RequestBody},
-    component::{ComponentEngine, Sandbox},
+    component::{ComponentEngine, Sandbox, compile_if_asked},
     link::{Backing, Settings},
     native::NativeEngine,
 };

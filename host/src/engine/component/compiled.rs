@@ -16,6 +16,8 @@ use std::{
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component};
 
+use super::compiler;
+
 /// The component, from the directory if it is there, else compiled and left there.
 pub(super) fn load(
     engine: &Engine,
@@ -23,7 +25,7 @@ pub(super) fn load(
     directory: Option<&Path>,
 ) -> wasmtime::Result<Component> {
     let Some(directory) = directory else {
-        return Component::from_binary(engine, wasm);
+        return compile(engine, wasm).map(|(component, _)| component);
     };
     let name = name(engine, wasm);
     let code = directory.join(format!("{name}.cwasm"));
@@ -33,9 +35,9 @@ pub(super) fn load(
     {
         return Ok(component);
     }
-    let component = Component::from_binary(engine, wasm)?;
-    let kept = component
-        .serialize()
+    let (component, bytes) = compile(engine, wasm)?;
+    let kept = bytes
+        .map_or_else(|| component.serialize(), Ok)
         .map_err(io::Error::other)
         .and_then(|bytes| keep(directory, &code, &sum, &bytes));
     if let Err(error) = kept {
@@ -44,18 +46,34 @@ pub(super) fn load(
     Ok(component)
 }
 
+/// Compiles it in a child of this program, else here; the machine code comes along where it is at hand.
+fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<(Component, Option<Vec<u8>>)> {
+    if let Some(code) = compiler::compiled_elsewhere(wasm)
+        && let Ok(component) = from_own_child(engine, &code)
+    {
+        return Ok((component, Some(code)));
+    }
+    Ok((Component::from_binary(engine, wasm)?, None))
+}
+
+/// Machine code that a child of this program gave us a moment ago, by a pipe that nobody else holds.
+pub(super) fn from_own_child(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    dangerous::deserialize(engine, code)
+}
+
 /// The only unsafe act of this crate.
 mod dangerous {
     #![allow(
         unsafe_code,
-        reason = "machine code cannot be checked, only its origin can: `read_own` did"
+        reason = "machine code cannot be checked, only its origin can: `read_own` did, or it is our own child's"
     )]
     use super::{Component, Engine};
 
-    /// Takes bytes that [`super::read_own`] vouches for as machine code.
+    /// Takes bytes as machine code that [`super::read_own`] vouches for, or that came from our own child.
     pub(super) fn deserialize(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
-        // SAFETY: the bytes are what `Component::serialize` gave this user's earlier process: owner, mode and hash of
-        // the file were checked, and wasmtime itself refuses what another version or configuration made.
+        // SAFETY: the bytes are what wasmtime gave this program: an earlier process of this user (owner, mode and hash
+        // of the file were checked) or a child of this one. wasmtime itself refuses what another version or
+        // configuration made.
         unsafe { Component::deserialize(engine, bytes) }
     }
 }

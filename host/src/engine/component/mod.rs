@@ -5,6 +5,7 @@
 
 mod bindings;
 mod compiled;
+mod compiler;
 mod records;
 mod sandbox;
 mod state;
@@ -33,7 +34,7 @@ use wasmtime_wasi_http::{
     },
 };
 
-pub use self::sandbox::Sandbox;
+pub use self::{compiler::compile_if_asked, sandbox::Sandbox};
 use self::state::State;
 use super::{
     EngineError,
