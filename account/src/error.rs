@@ -122,6 +122,15 @@ pub enum AccountError {
     /// The network's, or the account is not running.
     #[error("the account cannot be reached: {0}: check its URL, the network and the CA")]
     Unreachable(String),
+    /// The account is there, but not safely.
+    #[serde(skip)]
+    #[error("the account cannot be reached safely: {cause}: {help}")]
+    Insecure {
+        /// What is wrong.
+        cause: String,
+        /// What to do.
+        help: Cow<'static, str>,
+    },
     /// The account's: it answers, but not as an account.
     #[error(
         "the account's answer makes no sense: {0}: check its URL, and update the older of the two programs"
@@ -182,6 +191,7 @@ impl AccountError {
             | Self::File(_)
             | Self::NewerDatabase { .. }
             | Self::Unavailable
+            | Self::Insecure { .. }
             | Self::Unreachable(_)
             | Self::Garbled(_) => Fault::Unavailable,
             _ => Fault::Denied,

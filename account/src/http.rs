@@ -51,6 +51,7 @@ impl Refused {
             AccountError::Store(_)
             | AccountError::File(_)
             | AccountError::NewerDatabase { .. }
+            | AccountError::Insecure { .. }
             | AccountError::Unreachable(_)
             | AccountError::Garbled(_) => AccountError::Unavailable,
             told => told,

@@ -1,7 +1,5 @@
 //! The time, taken in one place and given to everything else (invariant 1).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use sekisho_core::time::Timestamp;
 
 /// Says what time it is. Tests bring one that stands still.
@@ -15,15 +13,8 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the one place where time is taken"
-    )]
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        Timestamp::from_millis(since.map_or(0, |since| {
-            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-        }))
+        sekisho_account::clock::now()
     }
 }
 

@@ -19,6 +19,8 @@ use ureq::{
     tls::{PemItem, RootCerts, TlsConfig, TlsProvider},
 };
 
+mod fault;
+
 use super::{MAX_WAIT, ROOT, Refused, SCHEME, Version};
 use crate::{
     AccountError, Credentials, Response, SignedRequest, UsageReport, device::Device,
@@ -89,7 +91,7 @@ impl Http {
             .config()
             .timeout_global(Some(PATIENCE + wait))
             .build();
-        checked(request.call())
+        self.checked(request.call())
     }
 
     fn post(
@@ -111,7 +113,21 @@ impl Http {
             // EXPOSE: into the header.
             request = request.header("Authorization", authorization.expose());
         }
-        checked(request.send(&body))
+        self.checked(request.send(&body))
+    }
+
+    /// An answer of success, or the refusal it carries.
+    fn checked(
+        &self,
+        answered: Result<HttpResponse<Body>, ureq::Error>,
+    ) -> Result<HttpResponse<Body>, AccountError> {
+        let is_https = self.base.starts_with("https://");
+        let answer = answered.map_err(|error| fault::explain(&error, is_https))?;
+        if answer.status().is_success() {
+            Ok(answer)
+        } else {
+            Err(refusal(answer))
+        }
     }
 }
 
@@ -132,22 +148,15 @@ fn roots(pem: &str) -> Result<RootCerts, AccountError> {
     Ok(RootCerts::from(certificates))
 }
 
-/// An answer of success, or the refusal it carries.
-fn checked(
-    answered: Result<HttpResponse<Body>, ureq::Error>,
-) -> Result<HttpResponse<Body>, AccountError> {
-    let mut answer = answered.map_err(|error| AccountError::Unreachable(error.to_string()))?;
-    if answer.status().is_success() {
-        return Ok(answer);
-    }
+fn refusal(mut answer: HttpResponse<Body>) -> AccountError {
     let status = answer.status();
     match json::<Refused>(&mut answer) {
-        Ok(refused) => Err(refused.error),
+        Ok(refused) => refused.error,
         // A proxy's page, or a refusal of a later version.
         Err(_) if status == StatusCode::BAD_GATEWAY || status.as_u16() >= 503 => {
-            Err(AccountError::Unavailable)
+            AccountError::Unavailable
         }
-        Err(_) => Err(AccountError::Garbled(format!("status {}", status.as_u16()))),
+        Err(_) => AccountError::Garbled(format!("status {}", status.as_u16())),
     }
 }
 

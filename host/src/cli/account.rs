@@ -16,6 +16,7 @@ use super::{
     duration::parse_listen,
     failure::{Done, Failure},
     output,
+    session::Lock,
     up::Stop,
 };
 
@@ -32,6 +33,8 @@ pub(super) enum LowAccount {
         /// Its owner's name.
         #[arg(long, default_value = "owner")]
         owner: String,
+        #[command(flatten)]
+        lock: Lock,
     },
     /// Serve the account to operators and Connect servers.
     #[command(
@@ -58,13 +61,13 @@ pub(super) struct LowServe {
 impl LowAccount {
     pub(super) fn run(self, session: &Session) -> Done {
         match self {
-            Self::Init { name, owner } => init(session, &name, &owner),
+            Self::Init { name, owner, lock } => init(session, &name, &owner, lock),
             Self::Serve(low) => low.run(session),
         }
     }
 }
 
-fn init(session: &Session, name: &str, owner: &str) -> Done {
+fn init(session: &Session, name: &str, owner: &str, lock: Lock) -> Done {
     let path = session.new_key_path()?;
     let database = session.place()?.account();
     for taken in [&database, &path] {
@@ -88,10 +91,10 @@ fn init(session: &Session, name: &str, owner: &str) -> Done {
         user: user.id,
         key,
     };
-    if let Err(error) = identity.write(&path) {
+    if let Err(failure) = session.write_key(&identity, &path, lock) {
         // Nobody could ever open it; the first error is the one to tell.
         let _ = std::fs::remove_file(&database);
-        return Err(error.into());
+        return Err(failure);
     }
     session.print(
         || json!({ "id": account, "name": name, "owner": user.id, "key_file": path }),

@@ -5,7 +5,10 @@ use sekisho_account::{
     operator::OpenVault,
     protocol::{EnvironmentInfo, GroupInfo, TokenInfo, UserInfo, UserState},
 };
-use sekisho_core::vault::{equal_exact, equal_folded};
+use sekisho_core::{
+    id::VaultId,
+    vault::{equal_exact, equal_folded},
+};
 
 use super::failure::Failure;
 
@@ -75,22 +78,34 @@ impl Named for GroupInfo {
 }
 
 /// By id, then by name to the letter, then whatever the case.
-pub(super) fn one<T: Named>(things: Vec<T>, wanted: &str) -> Result<T, Failure> {
+pub(super) fn one<T: Named>(mut things: Vec<T>, wanted: &str) -> Result<T, Failure> {
+    let at = place(&things, wanted)?;
+    Ok(things.swap_remove(at))
+}
+
+/// The same, as an index: for those who choose several times.
+pub(super) fn place<T: Named>(things: &[T], wanted: &str) -> Result<usize, Failure> {
     let tests: [&dyn Fn(&T) -> bool; 3] = [
         &|thing| thing.id() == wanted,
         &|thing| equal_exact(thing.name(), wanted),
         &|thing| equal_folded(thing.name(), wanted),
     ];
-    let Some(test) = tests.into_iter().find(|test| things.iter().any(test)) else {
-        return Err(Failure::new(
+    let found = tests.into_iter().find_map(|test| {
+        let found: Vec<usize> = (0..things.len())
+            .filter(|at| things.get(*at).is_some_and(test))
+            .collect();
+        (!found.is_empty()).then_some(found)
+    });
+    match found.as_deref() {
+        None | Some([]) => Err(Failure::new(
             format!("there is no {} {}", T::WHAT, quoted(wanted)),
             format!("`{}` shows what there is", T::LIST),
-        ));
-    };
-    let mut found: Vec<T> = things.into_iter().filter(test).collect();
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        _ => Err(ambiguous(T::WHAT, wanted, found.iter().map(Named::id))),
+        )),
+        Some([at]) => Ok(*at),
+        Some(several) => {
+            let ids = several.iter().filter_map(|at| things.get(*at));
+            Err(ambiguous(T::WHAT, wanted, ids.map(Named::id)))
+        }
     }
 }
 
@@ -112,6 +127,25 @@ pub(crate) fn quoted(name: &str) -> String {
 /// A vault by name or id.
 pub(super) fn vault(operator: &Operator, wanted: &str) -> Result<OpenVault, Failure> {
     one(operator.vaults()?, wanted)
+}
+
+/// Several vaults by name or id, asked for once.
+pub(super) fn vaults<'w>(
+    operator: &Operator,
+    wanted: impl IntoIterator<Item = &'w str>,
+) -> Result<Vec<VaultId>, Failure> {
+    let mut wanted = wanted.into_iter().peekable();
+    if wanted.peek().is_none() {
+        return Ok(Vec::new());
+    }
+    let known = operator.vaults()?;
+    let ids = wanted.map(|wanted| {
+        let at = place(&known, wanted)?;
+        let found = known.get(at).map(|vault| vault.id);
+        // `place` looked into the same list.
+        found.ok_or_else(|| Failure::new("the list of vaults changed", "try again"))
+    });
+    ids.collect()
 }
 
 /// The vault that is meant when none is named: the only one.

@@ -6,13 +6,16 @@ use serde_json::json;
 use super::{
     Session,
     failure::{Done, Failure},
-    output,
-    session::passphrase,
+    output, passphrase,
 };
 
 #[derive(Subcommand)]
 pub(super) enum LowKey {
-    /// Put the operator's key file under the passphrase of SEKISHO_PASSPHRASE.
+    /// Put the operator's key file under a passphrase, or under another one.
+    #[command(
+        after_help = "The passphrase is typed, or is in SEKISHO_NEW_PASSPHRASE or in the file that SEKISHO_NEW_PASSPHRASE_FILE names;
+the one it is under now in SEKISHO_PASSPHRASE or in the file that SEKISHO_PASSPHRASE_FILE names."
+    )]
     Lock,
     /// Take the passphrase from the key file.
     Unlock,
@@ -27,10 +30,7 @@ impl LowKey {
         beside.push(format!(".{}.new", std::process::id()));
         let beside = std::path::PathBuf::from(beside);
         if is_locked {
-            let passphrase = passphrase().ok_or_else(|| {
-                Failure::usage("there is no passphrase", "set SEKISHO_PASSPHRASE")
-            })?;
-            identity.write_locked(&beside, &passphrase)?;
+            identity.write_locked(&beside, &passphrase::new()?)?;
         } else {
             identity.write(&beside)?;
         }

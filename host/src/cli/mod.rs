@@ -18,8 +18,10 @@ mod inject;
 mod item;
 mod key;
 mod log;
+mod man;
 mod outfile;
 mod output;
+mod passphrase;
 mod read;
 mod run;
 mod serving;
@@ -110,6 +112,8 @@ enum LowCommand {
     Health(health::LowHealth),
     /// Print a completion script for a shell.
     Completions(completions::LowCompletions),
+    /// Write man pages, one for each command.
+    Man(man::LowMan),
 }
 
 /// Everything from the arguments to the exit code.
@@ -156,6 +160,7 @@ fn run(args: LowArgs) -> Result<ExitCode, Failure> {
         LowCommand::Run(low) => return low.run(),
         LowCommand::Health(low) => low.run(&session),
         LowCommand::Completions(low) => low.run(&session),
+        LowCommand::Man(low) => low.run(&session),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

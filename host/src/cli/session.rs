@@ -12,12 +12,12 @@ use sekisho_account::{
     http::client::{Address, RemoteAccount},
     operator::AccountApi,
 };
-use sekisho_core::secret::SecretText;
 use serde_json::Value;
 
 use super::{
     failure::{Done, Failure},
     output::{self, Format},
+    passphrase,
 };
 use crate::up::Place;
 
@@ -38,6 +38,14 @@ pub(super) struct LowSession {
     /// The operator's key file [default: operator.key beside the account]
     #[arg(long, global = true, value_name = "FILE")]
     key: Option<PathBuf>,
+}
+
+/// Whether a new key is under a passphrase from the start.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Lock {
+    /// Put the new key under a passphrase: SEKISHO_NEW_PASSPHRASE, SEKISHO_NEW_PASSPHRASE_FILE, or typed
+    #[arg(long)]
+    lock: bool,
 }
 
 /// Decided.
@@ -171,16 +179,29 @@ impl Session {
                     "{} is locked and this is not its passphrase",
                     path.display()
                 ),
-                "set SEKISHO_PASSPHRASE to the passphrase it was locked with",
+                "give the passphrase it was locked with: in a terminal, or by SEKISHO_PASSPHRASE_FILE",
             ),
             error => error.into(),
         };
-        match (KeyFile::read(&path), passphrase()) {
-            (Err(FileError::Passphrase), Some(passphrase)) => {
-                KeyFile::read_locked(&path, &passphrase).map_err(failed)
+        match KeyFile::read(&path) {
+            Err(FileError::Passphrase) => {
+                let what = path.display().to_string();
+                match passphrase::current(&what)? {
+                    Some(text) => KeyFile::read_locked(&path, &text).map_err(failed),
+                    None => Err(failed(FileError::Passphrase)),
+                }
             }
-            (read, _) => read.map_err(failed),
+            read => read.map_err(failed),
         }
+    }
+
+    /// Writes the key of a new user, under a passphrase if that is wanted.
+    pub(super) fn write_key(&self, identity: &KeyFile, path: &Path, lock: Lock) -> Done {
+        match lock.lock {
+            true => identity.write_locked(path, &passphrase::new()?)?,
+            false => identity.write(path)?,
+        }
+        Ok(())
     }
 
     /// Prints a result: JSON, or what `table` prints.
@@ -218,12 +239,6 @@ impl Session {
         crate::up::make_private_dir(place.dir())?;
         Ok(place.operator_key())
     }
-}
-
-/// The passphrase of the operator's key file.
-pub(super) fn passphrase() -> Option<SecretText> {
-    let text = env::var("SEKISHO_PASSPHRASE").ok();
-    text.filter(|text| !text.is_empty()).map(SecretText::new)
 }
 
 fn open_account(place: &Place) -> Result<Account, Failure> {

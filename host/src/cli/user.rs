@@ -16,6 +16,7 @@ use super::{
     Session, choose,
     failure::{Done, Failure},
     output,
+    session::Lock,
 };
 
 #[derive(Subcommand)]
@@ -37,6 +38,8 @@ Examples:\n  sekisho user join Wendy --account-id ABCDEFGHIJKLMNOPQRSTUVWXYZ"
         /// The account's id.
         #[arg(long, value_name = "ID")]
         account_id: String,
+        #[command(flatten)]
+        lock: Lock,
     },
     /// Add the user of a join code.
     #[command(after_help = "Examples:\n  sekisho user add sekisho-join-1.… --group Administrators")]
@@ -66,8 +69,13 @@ Examples:\n  sekisho user join Wendy --account-id ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 impl LowUser {
     pub(super) fn run(self, session: &Session) -> Done {
         // Who joins has nothing to ask of the account yet.
-        if let Self::Join { name, account_id } = self {
-            return join(session, &name, &account_id);
+        if let Self::Join {
+            name,
+            account_id,
+            lock,
+        } = self
+        {
+            return join(session, &name, &account_id, lock);
         }
         let operator = session.operator()?;
         match self {
@@ -102,7 +110,7 @@ impl LowUser {
     }
 }
 
-fn join(session: &Session, name: &str, account: &str) -> Done {
+fn join(session: &Session, name: &str, account: &str, lock: Lock) -> Done {
     let account = AccountId::parse(account).map_err(|_| {
         Failure::usage(
             "the account's id has 26 capital letters and digits",
@@ -116,7 +124,7 @@ fn join(session: &Session, name: &str, account: &str) -> Done {
         key: OperatorKey::generate(rng),
     };
     let path = session.new_key_path()?;
-    identity.write(&path)?;
+    session.write_key(&identity, &path, lock)?;
     let code = JoinCode::new(&identity, name).to_text();
     session.print(
         || json!({ "id": identity.user, "name": name, "join_code": code, "key_file": path }),

@@ -104,6 +104,27 @@ fn failed(args: &[&str], output: &Output, code: i32) -> String {
     said
 }
 
+/// One GET on a connection of its own: status and body.
+pub(crate) fn get(addr: &str, path: &str, token: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let chunked = head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked");
+    let body = if chunked {
+        body.split_once("\r\n").unwrap().1.to_owned()
+    } else {
+        body.to_owned()
+    };
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
+}
+
 /// A running `sekisho up`.
 pub(crate) struct Up {
     child: Child,
@@ -156,23 +177,7 @@ impl Up {
     }
 
     pub(crate) fn raw(&self, path: &str, token: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.host.strip_prefix("http://").unwrap()).unwrap();
-        let head = format!(
-            "GET {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let chunked = head
-            .to_ascii_lowercase()
-            .contains("transfer-encoding: chunked");
-        let body = if chunked {
-            body.split_once("\r\n").unwrap().1.to_owned()
-        } else {
-            body.to_owned()
-        };
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
+        get(self.host.strip_prefix("http://").unwrap(), path, token)
     }
 
     /// Until the host has noticed.
@@ -192,6 +197,75 @@ impl Up {
 impl Drop for Up {
     fn drop(&mut self) {
         // As a power cut would: what was done must be there afterwards.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process that printed where it is: `account serve`, `serve`. It is killed when this goes.
+pub(crate) struct Service {
+    child: Child,
+    /// `http://…` or `https://…`
+    pub(crate) url: String,
+}
+
+impl Service {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line.trim().split_once('=').map(|(_, url)| url.to_owned());
+        let Some(url) = url else {
+            let _ = child.kill();
+            panic!("{command:?} did not start: it printed {line:?}");
+        };
+        Self { child, url }
+    }
+
+    /// The account of a directory, on a free port.
+    pub(crate) fn account(dir: &Dir, more: &[&str]) -> Self {
+        let args = ["account", "serve", "--listen", "127.0.0.1:0"];
+        Self::start(&mut dir.command(&[&args, more].concat()))
+    }
+
+    /// A Connect server by its credentials file, with these variables.
+    pub(crate) fn connect(dir: &Dir, credentials: &Path, variables: &[(&str, &str)]) -> Self {
+        let args = ["serve", "--listen", "127.0.0.1:0", "--engine", "native"];
+        let mut command = dir.command(&args);
+        command
+            .env("OP_SESSION", credentials)
+            .env("OP_LOG_LEVEL", "error")
+            .envs(variables.iter().copied());
+        Self::start(&mut command)
+    }
+
+    pub(crate) fn addr(&self) -> &str {
+        self.url.split_once("//").unwrap().1
+    }
+
+    /// The status of a GET, and the body.
+    pub(crate) fn get(&self, path: &str, token: &str) -> (u16, String) {
+        get(self.addr(), path, token)
+    }
+
+    /// Until it has synchronised, or heard of what an operator did.
+    pub(crate) fn eventually(&self, path: &str, token: &str, status: u16) -> (u16, String) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.get(path, token);
+            if answer.0 == status || Instant::now() > end {
+                assert_eq!(answer.0, status, "{}", answer.1);
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -7,7 +7,6 @@ use sekisho_account::{
     Credentials, Operator,
     protocol::{EnvironmentInfo, EnvironmentState},
 };
-use sekisho_core::id::VaultId;
 use serde_json::{Value, json};
 
 use super::super::{
@@ -140,10 +139,7 @@ fn create(
     vaults: &[String],
     force: bool,
 ) -> Done {
-    let vaults = vaults
-        .iter()
-        .map(|wanted| Ok(choose::vault(operator, wanted)?.id))
-        .collect::<Result<Vec<VaultId>, Failure>>()?;
+    let vaults = choose::vaults(operator, vaults.iter().map(String::as_str))?;
     let path = Path::new(FILE);
     let overwrite = may_write(path, force)?;
     let (id, credentials) = operator.create_environment(name, &vaults)?;

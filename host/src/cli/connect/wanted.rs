@@ -1,5 +1,7 @@
 //! `VAULT[,r|w|rw]`: a vault and what a token may do in it.
 
+use std::collections::BTreeSet;
+
 use sekisho_account::Operator;
 use sekisho_core::{id::VaultId, token::Rights};
 
@@ -31,18 +33,19 @@ pub(super) fn decide(
     operator: &Operator,
     wanted: &[WantedVault],
 ) -> Result<Vec<(VaultId, Rights)>, Failure> {
-    let mut decided: Vec<(VaultId, Rights)> = Vec::new();
-    for WantedVault { name, rights } in wanted {
-        let vault = choose::vault(operator, name)?;
-        if decided.iter().any(|(id, _)| *id == vault.id) {
-            return Err(Failure::usage(
-                format!("vault {} is named twice", choose::quoted(name)),
+    let ids = choose::vaults(operator, wanted.iter().map(|wanted| wanted.name.as_str()))?;
+    let mut seen = BTreeSet::new();
+    let decided = ids.into_iter().zip(wanted).map(|(id, wanted)| {
+        if seen.insert(id) {
+            Ok((id, wanted.rights))
+        } else {
+            Err(Failure::usage(
+                format!("vault {} is named twice", choose::quoted(&wanted.name)),
                 "name each vault once",
-            ));
+            ))
         }
-        decided.push((vault.id, *rights));
-    }
-    Ok(decided)
+    });
+    decided.collect()
 }
 
 #[cfg(test)]
