@@ -66,6 +66,8 @@ pub struct HostConfig {
     pub max_stale: u64,
     /// Largest file content inlined in an answer, in bytes.
     pub max_inline: u64,
+    /// Bytes on disk of accesses that the account has not taken yet; beyond that the oldest are added up.
+    pub usage_budget: u64,
     /// The waits of the sync core.
     pub pace: Pace,
     /// What a client may cost.
@@ -98,6 +100,7 @@ impl HostConfig {
             signing_keys,
             max_stale: 86_400,
             max_inline: 100 * 1024,
+            usage_budget: 64 * 1024 * 1024,
             pace: Pace::default(),
             limits: Limits::default(),
             metrics: MetricsAccess::default(),
@@ -143,10 +146,10 @@ impl Host {
         let random = Arc::new(SystemRandom);
         let ticker =
             Ticker::start(core, habit, wake, config.pace, random).map_err(StartError::Thread)?;
-        let usage = UsageQueue::default();
+        let outbox = config.data_dir.as_deref().map(|dir| dir.join("usage"));
+        let usage = UsageQueue::open(outbox.as_deref(), config.usage_budget, &SystemRandom);
         let upstream = Arc::clone(&config.upstream);
-        let reporter = UsageReporter::start(usage.clone(), upstream, Arc::new(SystemRandom))
-            .map_err(StartError::Thread)?;
+        let reporter = UsageReporter::start(usage.clone(), upstream).map_err(StartError::Thread)?;
         let writer = Writer::new(
             Arc::clone(&config.upstream),
             ticker.ticks(),

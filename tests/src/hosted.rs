@@ -57,10 +57,15 @@ impl Hosted {
 
     /// A host on a fresh world, for tests that talk to it in their own way.
     pub fn serve(&self, given: &Given, limit: impl FnOnce(&mut Limits)) -> Serving {
+        self.serve_as(given, |config| limit(&mut config.limits))
+    }
+
+    /// The same, set up in some other way.
+    pub fn serve_as(&self, given: &Given, change: impl FnOnce(&mut HostConfig)) -> Serving {
         let folder = TempDir::new().unwrap();
         copy_compiled(self.compiled.path(), folder.path());
         let mut config = config(self.engine, given, folder.path());
-        limit(&mut config.limits);
+        change(&mut config);
         let host = self.tokio.block_on(Host::start(config)).unwrap();
         copy_compiled(folder.path(), self.compiled.path());
         Serving {
@@ -348,7 +353,8 @@ pub fn read_answer(connection: &mut BufReader<TcpStream>, is_head: bool) -> (Raw
     let mut body = vec![0; if has_body { length } else { 0 }];
     connection.read_exact(&mut body).unwrap();
     // Its own, of every HTTP server: the date, and whether the connection goes on.
-    headers.retain(|(name, _)| name != "date" && name != "connection");
+    // What the host says beyond core's answer.
+    headers.retain(|(name, _)| !["date", "connection", "sekisho-age"].contains(&name.as_str()));
     (
         RawAnswer {
             status,

@@ -62,6 +62,14 @@ struct LowServing {
         default_value_t = 100
     )]
     max_inline: u32,
+    /// Megabytes of disk for accesses that the account has not taken yet; beyond that the oldest are added up.
+    #[arg(
+        long,
+        value_name = "MB",
+        env = "SEKISHO_USAGE_LIMIT",
+        default_value_t = 64
+    )]
+    usage_limit: u32,
     /// Show /metrics only to who brings this bearer; without it, to everybody, as 1Password Connect does.
     #[arg(
         long,
@@ -166,6 +174,7 @@ impl LowServing {
             data_dir: Some(data_dir(variables, identity, session)),
             max_stale: self.max_stale.0,
             max_inline: u64::from(self.max_inline) * 1024,
+            usage_budget: u64::from(self.usage_limit.max(1)) * 1024 * 1024,
             limits: Limits {
                 sync_time: variables.sync_timeout,
                 ..Limits::default()

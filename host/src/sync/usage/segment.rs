@@ -1,0 +1,165 @@
+//! One file of reports: a line each, a checksum before it.
+//!
+//! ```text
+//! <8 hex digits: SHA-256 of the rest, its first 4 bytes> <UsageReport as JSON>\n
+//! ```
+//!
+//! The first line may be `<8 hex digits> {"sources":["<file>",…]}`: the file stands in for these. A line that is torn
+//! or spoilt is passed over; the ids in the others stay what they were.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::sync::UsageReport;
+
+/// Being written, note by note: each that is in it counts.
+pub(super) const OPEN: &str = "open";
+/// Being written as a whole: nothing in it counts before it is.
+pub(super) const PART: &str = "part";
+/// Whole, and never offered to the account.
+pub(super) const FULL: &str = "full";
+/// Offered: the account may have counted it.
+pub(super) const SENT: &str = "sent";
+/// The account does not take it, now or ever.
+pub(super) const REFUSED: &str = "refused";
+
+/// A file that is being written.
+pub(super) struct Segment {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    line: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sources {
+    sources: Vec<String>,
+}
+
+impl Segment {
+    /// A new file, `<stem>.open` or `<stem>.part`.
+    pub(super) fn begin(directory: &Path, stem: &str, ending: &str) -> io::Result<Self> {
+        let path = directory.join(stem).with_extension(ending);
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        Ok(Self {
+            path,
+            file,
+            length: 0,
+            line: Vec::new(),
+        })
+    }
+
+    /// Says for which files it stands in.
+    pub(super) fn replace(&mut self, sources: Vec<String>) -> io::Result<()> {
+        self.append_value(&Sources { sources })
+    }
+
+    pub(super) fn append(&mut self, report: &UsageReport) -> io::Result<()> {
+        self.append_value(report)
+    }
+
+    /// One call of the system, so that a kill leaves a line whole or not at all; nothing is left of it when it fails.
+    fn append_value(&mut self, value: &impl Serialize) -> io::Result<()> {
+        const SUM: usize = 9;
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        line.resize(SUM, b' ');
+        serde_json::to_writer(&mut line, value).map_err(|_| io::ErrorKind::InvalidData)?;
+        let (sum, rest) = line.split_at_mut(SUM);
+        sum[..8].copy_from_slice(&checksum(rest));
+        line.push(b'\n');
+        let written = self.file.write_all(&line);
+        match written {
+            Ok(()) => self.length += line.len() as u64,
+            // A half line at the end would spoil the next one.
+            Err(_) => self.file.set_len(self.length)?,
+        }
+        self.line = line;
+        written
+    }
+
+    pub(super) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// A handle by which it can be synced while it is written.
+    pub(super) fn handle(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// From now on it is `<stem>.full`.
+    pub(super) fn close(self) -> io::Result<()> {
+        fs::rename(&self.path, self.path.with_extension(FULL))
+    }
+}
+
+fn checksum(bytes: &[u8]) -> [u8; 8] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let digest = Sha256::digest(bytes);
+    let mut sum = [0; 8];
+    for (pair, byte) in sum.chunks_mut(2).zip(digest) {
+        pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+    sum
+}
+
+/// What a file holds.
+#[derive(Default)]
+pub(super) struct Content {
+    pub(super) sources: Vec<String>,
+    pub(super) reports: Vec<UsageReport>,
+    /// Lines that could not be read.
+    pub(super) spoilt: usize,
+}
+
+impl Content {
+    pub(super) fn read(path: &Path) -> io::Result<Self> {
+        let bytes = fs::read(path)?;
+        let mut content = Self::default();
+        for line in bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
+            content.take(line);
+        }
+        Ok(content)
+    }
+
+    /// The files that this one stands in for.
+    pub(super) fn sources(path: &Path) -> io::Result<Vec<String>> {
+        let mut line = Vec::new();
+        BufReader::new(File::open(path)?).read_until(b'\n', &mut line)?;
+        let mut content = Self::default();
+        content.take(line.strip_suffix(b"\n").unwrap_or_default());
+        Ok(content.sources)
+    }
+
+    fn take(&mut self, line: &[u8]) {
+        let json = line
+            .split_at_checked(9)
+            .filter(|(sum, rest)| sum.strip_suffix(b" ") == Some(&checksum(rest)))
+            .map(|(_, json)| json);
+        let Some(json) = json else {
+            self.spoilt += 1;
+            return;
+        };
+        if let Ok(report) = serde_json::from_slice(json) {
+            self.reports.push(report);
+        } else if let Ok(Sources { sources }) = serde_json::from_slice(json) {
+            self.sources = sources;
+        } else {
+            self.spoilt += 1;
+        }
+    }
+}
