@@ -121,6 +121,8 @@ pub enum Request {
     },
     /// Makes a vault → [`Response::Done`].
     CreateVault(NewVault),
+    /// Makes a vault again that was deleted, under its id and with another key → [`Response::Done`].
+    RestoreVault(NewVault),
     /// The vaults wrapped to the caller → [`Response::Vaults`].
     Vaults,
     /// One of them → [`Response::Vault`].

@@ -54,9 +54,33 @@ impl Operator {
         kind: VaultType,
         id: Option<VaultId>,
     ) -> Result<VaultId, OperatorError> {
-        let rng = &mut SystemRng;
-        let id = id.unwrap_or_else(|| VaultId::generate(rng));
-        let key = VaultKey::generate(1, rng);
+        let id = id.unwrap_or_else(|| VaultId::generate(&mut SystemRng));
+        let new = self.new_vault(id, name, description, kind)?;
+        self.command(&Request::CreateVault(new))?;
+        Ok(id)
+    }
+
+    /// Makes a vault under the id of one that was deleted: a mirrored one that was withdrawn and is granted again. Its
+    /// items must come at higher versions than they had, or hosts take them for rolled back.
+    pub fn restore_vault(
+        &self,
+        name: &str,
+        description: &str,
+        kind: VaultType,
+        id: VaultId,
+    ) -> Result<(), OperatorError> {
+        let new = self.new_vault(id, name, description, kind)?;
+        self.command(&Request::RestoreVault(new))
+    }
+
+    fn new_vault(
+        &self,
+        id: VaultId,
+        name: &str,
+        description: &str,
+        kind: VaultType,
+    ) -> Result<NewVault, OperatorError> {
+        let key = VaultKey::generate(1, &mut SystemRng);
         let keys = self.wrap_vault_key(&id, kind, &key)?;
         let access = WriteAccess::of_operator(ReadAccess::of_maker(id, key));
         let attributes = VaultAttributes {
@@ -64,13 +88,12 @@ impl Operator {
             description: description.to_owned(),
         };
         let attributes = seal_attributes(&access, 1, &attributes)?;
-        self.command(&Request::CreateVault(NewVault {
+        Ok(NewVault {
             id,
             kind,
             attributes,
             keys,
-        }))?;
-        Ok(id)
+        })
     }
 
     fn wrap_vault_key(

@@ -148,6 +148,11 @@ impl Account {
                     vaults::create(change, &caller.user, &new)
                 })
             }
+            Request::RestoreVault(new) => {
+                self.act(caller, "vault.restore", &[new.id.as_str()], |change| {
+                    vaults::restore(change, &caller.user, &new)
+                })
+            }
             Request::Vaults => {
                 self.ask(caller, |db, me| vaults::list(db, me).map(Response::Vaults))
             }

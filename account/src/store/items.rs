@@ -57,6 +57,8 @@ fn check_version(
     match (expect, held) {
         (Expect::Absent, None) if item.version >= 1 => Ok(()),
         (Expect::Absent, None) => Err(AccountError::invalid("an item's versions begin at 1")),
+        // A mirrored item that was archived upstream and is back: only an operator can bring such a version.
+        (Expect::Absent, Some(held)) if held.deleted && item.version > held.version => Ok(()),
         (Expect::Absent, Some(held)) => Err(conflict(Some(held.version))),
         (Expect::Version(_), None) => Err(AccountError::missing("item", item.id)),
         (Expect::Version(_), Some(held)) if held.deleted => {
@@ -89,7 +91,7 @@ fn write(change: &Change<'_>, vault: &VaultId, item: &ItemRecord) -> Result<(), 
     change.run(
         "INSERT INTO items (vault, id, seq, version, archived, updated, mark_exact, mark_folded, overview, details, extra, files, generation)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-         ON CONFLICT (vault, id) DO UPDATE SET seq = ?3, version = ?4, archived = ?5, updated = ?6, mark_exact = ?7,
+         ON CONFLICT (vault, id) DO UPDATE SET seq = ?3, version = ?4, archived = ?5, deleted = 0, updated = ?6, mark_exact = ?7,
              mark_folded = ?8, overview = ?9, details = ?10, extra = ?11, files = ?12, generation = ?13",
         params![
             vault.as_str(),

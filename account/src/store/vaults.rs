@@ -26,12 +26,7 @@ pub(super) fn create(
     user: &UserId,
     new: &NewVault,
 ) -> Result<(), AccountError> {
-    check_size(&new.attributes)?;
-    if !new.keys.iter().any(|key| key.user == *user) {
-        return Err(AccountError::invalid(
-            "a new vault's key must be wrapped to the one who makes it",
-        ));
-    }
+    check_new(user, new)?;
     let added = change.run(
         "INSERT OR IGNORE INTO vaults (id, kind, generation, oldest, attribute_version, content_version, items, created, updated, seq, attributes)
          VALUES (?1, ?2, 1, 1, 1, 0, 0, ?3, ?3, ?4, ?5)",
@@ -47,6 +42,45 @@ pub(super) fn create(
         // Also for a deleted one: hosts would take the new vault's items for rolled-back old ones.
         return Err(AccountError::conflict("vault", new.id, None));
     }
+    put_keys(change, new)
+}
+
+/// Makes a deleted vault again. Whoever asks for it knows that versions of its items only rise.
+pub(super) fn restore(
+    change: &Change<'_>,
+    user: &UserId,
+    new: &NewVault,
+) -> Result<(), AccountError> {
+    check_new(user, new)?;
+    let restored = change.run(
+        "UPDATE vaults SET deleted = 0, generation = 1, oldest = 1, attribute_version = 1, items = 0, updated = ?, seq = ?,
+             attributes = ? WHERE id = ? AND kind = ? AND deleted = 1",
+        params![
+            change.now(),
+            change.seq(),
+            new.attributes.as_bytes(),
+            new.id.as_str(),
+            new.kind.as_str()
+        ],
+    )?;
+    if restored == 0 {
+        return Err(AccountError::conflict("vault", new.id, None));
+    }
+    put_keys(change, new)
+}
+
+fn check_new(user: &UserId, new: &NewVault) -> Result<(), AccountError> {
+    check_size(&new.attributes)?;
+    if new.keys.iter().any(|key| key.user == *user) {
+        Ok(())
+    } else {
+        Err(AccountError::invalid(
+            "a new vault's key must be wrapped to the one who makes it",
+        ))
+    }
+}
+
+fn put_keys(change: &Change<'_>, new: &NewVault) -> Result<(), AccountError> {
     generation_in_use(change, &new.id, generation(&new.attributes)?)?;
     new.keys
         .iter()

@@ -1,0 +1,452 @@
+//! How many requests there may be, and when the next ones (op-account.md §E.2). Pure: the time is an argument.
+//!
+//! What limits is the account's day, which all of its service accounts share. The *pace* is an even day: so much of it
+//! as has passed, but never less than half, so that a first mirror need not wait. Below 50 % of the pace polls come at
+//! their interval, from there at twice of it, and from 80 % on only clients' writes use requests. So a day's polls end
+//! at 80 % of it, whatever happens upstream, and a fifth is left for writes and for others.
+
+use sekisho_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::net::MeterReading;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+/// Percent of the pace from which on polls come at half the rate.
+const SLOW: u64 = 50;
+/// Percent from which on there are none.
+const WRITES_ONLY: u64 = 80;
+/// Percent of an hour's limit that is used.
+const OF_HOUR: u64 = 90;
+/// Failed sign-ins after which nothing more is sent: they may count, and for everyone on the account.
+pub const MAX_SIGN_INS: u32 = 3;
+
+/// A 1Password plan, as far as it limits service accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Requests a day for the whole account.
+    pub per_day: u64,
+    /// Requests an hour that read, for one token.
+    pub reads_per_hour: u64,
+    /// Requests an hour that write, for one token.
+    pub writes_per_hour: u64,
+    /// Seconds between polls.
+    pub interval: u64,
+}
+
+impl Plan {
+    /// Individual and Families.
+    pub const FAMILIES: Self = Self {
+        per_day: 1_000,
+        reads_per_hour: 1_000,
+        writes_per_hour: 100,
+        interval: 300,
+    };
+    /// Teams.
+    pub const TEAMS: Self = Self {
+        per_day: 5_000,
+        reads_per_hour: 1_000,
+        writes_per_hour: 100,
+        interval: 60,
+    };
+    /// Business.
+    pub const BUSINESS: Self = Self {
+        per_day: 50_000,
+        reads_per_hour: 10_000,
+        writes_per_hour: 1_000,
+        interval: 10,
+    };
+
+    /// A plan by its name, or by the requests it may use a day: three tenths of them are for polls that find nothing.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "individual" | "families" => Some(Self::FAMILIES),
+            "teams" => Some(Self::TEAMS),
+            "business" => Some(Self::BUSINESS),
+            number => {
+                let per_day: u64 = number
+                    .parse()
+                    .ok()
+                    .filter(|n| (50..=1_000_000).contains(n))?;
+                Some(Self {
+                    per_day,
+                    reads_per_hour: per_day.clamp(1_000, 10_000),
+                    writes_per_hour: (per_day / 10).clamp(100, 1_000),
+                    interval: (DAY * 10).div_ceil(per_day * 3).max(5),
+                })
+            }
+        }
+    }
+}
+
+/// A span of time and what was sent in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Window {
+    /// Of the first request in it, seconds; 0 = it has not begun.
+    begin: u64,
+    reads: u64,
+    writes: u64,
+}
+
+impl Window {
+    const fn total(&self) -> u64 {
+        self.reads + self.writes
+    }
+
+    /// The same, or a fresh one if it is over.
+    const fn at(self, now: u64, length: u64) -> Self {
+        if self.begin + length <= now {
+            Self {
+                begin: 0,
+                reads: 0,
+                writes: 0,
+            }
+        } else {
+            self
+        }
+    }
+
+    const fn add(&mut self, now: u64, reads: u64, writes: u64) {
+        if self.total() == 0 && reads + writes > 0 {
+            self.begin = now;
+        }
+        self.reads += reads;
+        self.writes += writes;
+    }
+}
+
+/// What was sent, kept over restarts. Times are seconds since 1970.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ledger {
+    hour: Window,
+    day: Window,
+    /// Nothing is sent before.
+    blocked_until: u64,
+    /// Which token the failed sign-ins are of.
+    token: String,
+    failed_sign_ins: u32,
+    /// When the last poll began; 0 = never.
+    last_poll: u64,
+}
+
+/// Why a request has to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Hold {
+    /// 1Password said 429.
+    #[error("1Password asks to wait until {0}")]
+    Limited(Timestamp),
+    /// The pace, the day or the hour is used up.
+    #[error("the requests of the plan are used up until {0}")]
+    Spent(Timestamp),
+    /// The token was refused too often.
+    #[error(
+        "the service account token was refused {MAX_SIGN_INS} times: nothing more is sent until it is replaced"
+    )]
+    Token,
+}
+
+impl Hold {
+    /// Seconds until it may be over; `None` = not by waiting.
+    pub const fn wait(&self, now: Timestamp) -> Option<u64> {
+        match self {
+            Self::Limited(until) | Self::Spent(until) => {
+                Some(until.seconds().saturating_sub(now.seconds()))
+            }
+            Self::Token => None,
+        }
+    }
+}
+
+/// The ledger under a plan.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    plan: Plan,
+    ledger: Ledger,
+}
+
+impl Budget {
+    /// Goes on where the ledger ends. Failed sign-ins of another token are forgotten; its requests are not, for the
+    /// day is the account's.
+    pub fn new(plan: Plan, mut ledger: Ledger, token: &str) -> Self {
+        if ledger.token != token {
+            token.clone_into(&mut ledger.token);
+            ledger.failed_sign_ins = 0;
+        }
+        Self { plan, ledger }
+    }
+
+    /// To be kept.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The plan.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Requests of the day under way.
+    pub fn used_today(&self, now: Timestamp) -> u64 {
+        self.ledger.day.at(now.seconds(), DAY).total()
+    }
+
+    /// Refused sign-ins in a row.
+    pub const fn failed_sign_ins(&self) -> u32 {
+        self.ledger.failed_sign_ins
+    }
+
+    /// Notes what was sent.
+    pub fn spend(&mut self, now: Timestamp, sent: &MeterReading) {
+        let now = now.seconds();
+        let (reads, writes) = (sent.reads + sent.sign_ins, sent.writes);
+        self.ledger.hour = self.ledger.hour.at(now, HOUR);
+        self.ledger.day = self.ledger.day.at(now, DAY);
+        self.ledger.hour.add(now, reads, writes);
+        self.ledger.day.add(now, reads, writes);
+    }
+
+    /// Notes a 429. Where it does not say how long, the hour's end is waited for, or the day's if it is that full.
+    pub fn limited(&mut self, now: Timestamp, retry_after: Option<u64>, jitter: u64) {
+        let now = now.seconds();
+        let day = self.ledger.day.at(now, DAY);
+        let end = if day.total() * 10 >= self.plan.per_day * 9 {
+            day.begin + DAY
+        } else {
+            self.ledger.hour.at(now, HOUR).begin.max(1) + HOUR
+        };
+        let until = retry_after.map_or_else(
+            || end.clamp(now + 60, now + DAY),
+            |after| now + after.clamp(1, DAY),
+        );
+        self.ledger.blocked_until = until + jitter % 30;
+    }
+
+    /// Notes a sign-in that the service refused, or one that it took.
+    pub const fn signed_in(&mut self, failed: u32) {
+        self.ledger.failed_sign_ins = failed;
+    }
+
+    /// Notes that a poll begins.
+    pub const fn polled(&mut self, now: Timestamp) {
+        self.ledger.last_poll = now.seconds();
+    }
+
+    /// Percent of the pace that is used.
+    pub fn used_percent(&self, now: Timestamp) -> u64 {
+        let now = now.seconds();
+        let day = self.ledger.day.at(now, DAY);
+        let passed = if day.begin == 0 { 0 } else { now - day.begin };
+        let pace = self.plan.per_day * passed.max(DAY / 2);
+        day.total() * 100 * DAY / pace.max(1)
+    }
+
+    /// Seconds between polls now.
+    pub fn interval(&self, now: Timestamp) -> u64 {
+        if self.used_percent(now) >= SLOW {
+            self.plan.interval * 2
+        } else {
+            self.plan.interval
+        }
+    }
+
+    /// Whether a poll may begin.
+    pub fn may_poll(&self, now: Timestamp) -> Result<(), Hold> {
+        self.may_read(now, 2)?;
+        if self.used_percent(now) >= WRITES_ONLY {
+            let back = self.back_in_pace(now.seconds());
+            return Err(Hold::Spent(Timestamp::from_seconds(back)));
+        }
+        Ok(())
+    }
+
+    /// Whether a poll that began may send so many more requests: it may leave the pace, but not the polls' share of the
+    /// day.
+    pub fn may_read(&self, now: Timestamp, count: u64) -> Result<(), Hold> {
+        self.check(now)?;
+        let at = now.seconds();
+        let day = self.ledger.day.at(at, DAY);
+        if (day.total() + count) * 100 > self.plan.per_day * WRITES_ONLY {
+            return Err(Hold::Spent(Timestamp::from_seconds(day.begin + DAY)));
+        }
+        let hour = self.ledger.hour.at(at, HOUR);
+        if (hour.reads + count) * 100 > self.plan.reads_per_hour * OF_HOUR {
+            return Err(Hold::Spent(Timestamp::from_seconds(hour.begin + HOUR)));
+        }
+        Ok(())
+    }
+
+    /// Whether a client's write may send so many, two of which read.
+    pub fn may_write(&self, now: Timestamp, count: u64) -> Result<(), Hold> {
+        self.check(now)?;
+        let at = now.seconds();
+        let day = self.ledger.day.at(at, DAY);
+        if day.total() + count > self.plan.per_day {
+            return Err(Hold::Spent(Timestamp::from_seconds(day.begin + DAY)));
+        }
+        let hour = self.ledger.hour.at(at, HOUR);
+        if (hour.writes + 1) * 100 > self.plan.writes_per_hour * OF_HOUR {
+            return Err(Hold::Spent(Timestamp::from_seconds(hour.begin + HOUR)));
+        }
+        Ok(())
+    }
+
+    fn check(&self, now: Timestamp) -> Result<(), Hold> {
+        if self.ledger.failed_sign_ins >= MAX_SIGN_INS {
+            return Err(Hold::Token);
+        }
+        if now.seconds() < self.ledger.blocked_until {
+            let until = Timestamp::from_seconds(self.ledger.blocked_until);
+            return Err(Hold::Limited(until));
+        }
+        Ok(())
+    }
+
+    /// When an even day has caught up with what was used.
+    fn back_in_pace(&self, now: u64) -> u64 {
+        let day = self.ledger.day.at(now, DAY);
+        let after = day.total() * 100 * DAY / (self.plan.per_day * WRITES_ONLY).max(1) + 1;
+        (day.begin + after.min(DAY)).max(now + 1)
+    }
+
+    /// When the next poll is due.
+    pub fn next_poll(&self, now: Timestamp) -> Timestamp {
+        let due = self.ledger.last_poll + self.interval(now);
+        let due = match self.may_poll(now) {
+            Ok(()) | Err(Hold::Token) => due,
+            Err(Hold::Limited(until) | Hold::Spent(until)) => due.max(until.seconds()),
+        };
+        Timestamp::from_seconds(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: u64 = 1_700_000_000;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_seconds(START + seconds)
+    }
+
+    fn reads(reads: u64) -> MeterReading {
+        MeterReading {
+            reads,
+            ..MeterReading::default()
+        }
+    }
+
+    fn budget() -> Budget {
+        Budget::new(Plan::FAMILIES, Ledger::default(), "t")
+    }
+
+    #[test]
+    fn plans_by_name_and_by_number() {
+        assert_eq!(Plan::parse("Families"), Some(Plan::FAMILIES));
+        assert_eq!(Plan::parse("business"), Some(Plan::BUSINESS));
+        let own = Plan::parse("2000").unwrap();
+        assert_eq!((own.per_day, own.interval), (2000, 144));
+        assert_eq!(Plan::parse("7"), None);
+        assert_eq!(Plan::parse("platinum"), None);
+    }
+
+    #[test]
+    fn it_slows_down_at_half_and_stops_at_four_fifths_of_the_pace() {
+        let mut budget = budget();
+        budget.spend(at(0), &reads(240));
+        assert_eq!(budget.interval(at(1)), 300);
+        budget.spend(at(2), &reads(20));
+        assert_eq!(budget.interval(at(3)), 600, "260 of the first half's 500");
+        assert!(budget.may_poll(at(3)).is_ok());
+        budget.spend(at(4), &reads(150));
+        let Err(Hold::Spent(until)) = budget.may_poll(at(5)) else {
+            panic!("410 of 500 is more than four fifths");
+        };
+        assert!(budget.may_poll(until).is_ok());
+        assert!(
+            budget
+                .may_poll(Timestamp::from_seconds(until.seconds() - 60))
+                .is_err()
+        );
+        assert!(budget.may_read(at(5), 390).is_ok(), "what began may end");
+        assert!(
+            budget.may_read(at(5), 391).is_err(),
+            "within four fifths of the day"
+        );
+        assert!(budget.may_write(at(5), 3).is_ok(), "writes go on");
+        assert_eq!(budget.used_today(at(5)), 410);
+        assert_eq!(budget.used_today(at(DAY + 1)), 0, "another day");
+    }
+
+    #[test]
+    fn the_whole_day_is_never_exceeded() {
+        let mut budget = budget();
+        budget.spend(at(0), &reads(998));
+        assert!(budget.may_write(at(1), 2).is_ok());
+        assert!(matches!(budget.may_write(at(1), 3), Err(Hold::Spent(_))));
+    }
+
+    #[test]
+    fn hours_limit_too() {
+        let mut budget = Budget::new(Plan::TEAMS, Ledger::default(), "t");
+        budget.spend(at(0), &reads(899));
+        assert!(budget.may_read(at(1), 1).is_ok());
+        assert_eq!(budget.may_read(at(1), 2), Err(Hold::Spent(at(HOUR))));
+        assert!(budget.may_read(at(HOUR), 50).is_ok());
+        let writes = MeterReading {
+            writes: 90,
+            ..MeterReading::default()
+        };
+        budget.spend(at(HOUR), &writes);
+        assert!(budget.may_write(at(HOUR + 1), 3).is_err());
+    }
+
+    #[test]
+    fn a_429_is_obeyed_over_a_restart() {
+        let mut first = budget();
+        first.spend(at(0), &reads(1));
+        first.limited(at(10), Some(120), 0);
+        let kept: Ledger =
+            serde_json::from_str(&serde_json::to_string(first.ledger()).unwrap()).unwrap();
+        let second = Budget::new(Plan::FAMILIES, kept, "t");
+        assert_eq!(second.may_read(at(129), 1), Err(Hold::Limited(at(130))));
+        assert_eq!(second.may_write(at(129), 1), Err(Hold::Limited(at(130))));
+        assert!(second.may_read(at(130), 1).is_ok());
+        let mut unsaid = budget();
+        unsaid.spend(at(0), &reads(1));
+        unsaid.limited(at(10), None, 7);
+        assert_eq!(unsaid.may_read(at(11), 1), Err(Hold::Limited(at(HOUR + 7))));
+    }
+
+    #[test]
+    fn refused_tokens_stop_everything_until_another_one_comes() {
+        let mut budget = budget();
+        budget.spend(at(0), &reads(9));
+        budget.signed_in(3);
+        assert_eq!(budget.may_read(at(1), 1), Err(Hold::Token));
+        let same = Budget::new(Plan::FAMILIES, budget.ledger().clone(), "t");
+        assert_eq!(same.may_write(at(2), 1), Err(Hold::Token));
+        let other = Budget::new(Plan::FAMILIES, budget.ledger().clone(), "other");
+        assert!(other.may_read(at(2), 1).is_ok());
+        assert_eq!(other.used_today(at(2)), 9, "the day is the account's");
+    }
+
+    /// A poll that costs ten requests each time still ends the day at four fifths.
+    #[test]
+    fn a_busy_day_stays_within_the_plan() {
+        let mut budget = budget();
+        let (mut now, mut polls) = (0, 0);
+        while now < DAY {
+            if budget.next_poll(at(now)) <= at(now) {
+                budget.polled(at(now));
+                budget.spend(at(now), &reads(10));
+                polls += 1;
+            }
+            now += 10;
+        }
+        let used = budget.used_today(at(DAY - 1));
+        assert!((700..=810).contains(&used), "{used} in {polls} polls");
+    }
+}
