@@ -317,14 +317,20 @@ impl Grant {
 
     /// Permission to read a vault.
     pub fn read(&self, vault: &VaultId) -> Result<ReadAccess, AccessError> {
-        let grant = self.scope(vault)?;
-        if !grant.rights.can_read() {
-            return Err(AccessError::NotPermitted);
-        }
         Ok(ReadAccess {
             vault: *vault,
-            keys: self.unwrap(grant)?,
+            keys: self.unwrap(self.may_read(vault)?)?,
         })
+    }
+
+    /// Whether [`Grant::read`] may be asked, before anything is unwrapped: enough to say that nothing has changed.
+    pub fn may_read(&self, vault: &VaultId) -> Result<&TokenGrant, AccessError> {
+        let grant = self.scope(vault)?;
+        if grant.rights.can_read() {
+            Ok(grant)
+        } else {
+            Err(AccessError::NotPermitted)
+        }
     }
 
     /// Permission to write to a vault (and, with it, to see what is overwritten).

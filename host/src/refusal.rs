@@ -73,6 +73,7 @@ pub(crate) fn busy() -> Refusal {
         "busy",
         "The server is busy, try again",
     )
+    .retry_after(1)
 }
 
 /// The disk takes nothing.
@@ -94,6 +95,7 @@ pub(crate) fn too_many_streams() -> Refusal {
         "Too many event streams are open",
     )
     .hint("close one, or ask again later; lists with If-None-Match tell of changes too")
+    .retry_after(5)
 }
 
 /// The request's body does not come.

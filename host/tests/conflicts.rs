@@ -5,11 +5,12 @@ mod common;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Barrier},
+    sync::{Arc, Barrier, atomic::Ordering},
+    time::Duration,
 };
 
 use common::{Client, MemoryAccount, config, start};
-use sekisho_host::engine::EngineKind;
+use sekisho_host::{engine::EngineKind, random::SystemRandom};
 
 const WRITERS: usize = 64;
 
@@ -98,4 +99,55 @@ async fn parallel_writers_of_one_item_all_succeed() {
             host.shutdown().await;
         }
     }
+}
+
+/// Whoever writes waits for the account, in a sandbox. However many do, some sandboxes are left for those who read.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_go_on_while_every_write_waits() {
+    const INSTANCES: u32 = 8;
+    let account = Arc::new(MemoryAccount::new(1));
+    let mut config = config(&account, EngineKind::Component, None);
+    // The tests' own random bytes are the same each time, and so would be the items' ids.
+    config.random = Arc::new(SystemRandom);
+    config.sandbox.instances = INSTANCES;
+    config.sandbox.patience = Duration::from_secs(1);
+    let host = start(config).await;
+    let addr = host.addr();
+    let asked = Arc::clone(&account);
+    tokio::task::spawn_blocking(move || {
+        let items = format!("/v1/vaults/{}/items", asked.vault);
+        let path = format!("{items}/{}", asked.items()[0]);
+        asked.stalls.store(true, Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..INSTANCES * 2)
+                .map(|n| {
+                    let (items, asked) = (&items, &asked);
+                    scope.spawn(move || {
+                        let body = format!(r#"{{"title":"T{n}","category":"SERVER"}}"#);
+                        Client::connect(addr).send("POST", items, &asked.token, Some(&body))
+                    })
+                })
+                .collect();
+            // The last of them are told to come back when no place has become free for a second.
+            while !writers.iter().any(|writer| writer.is_finished()) {
+                let read = Client::connect(addr).get(&path, &asked.token);
+                assert_eq!(read.status, 200, "{}", read.describe());
+            }
+            asked.stalls.store(false, Ordering::Relaxed);
+            let answers: Vec<_> = writers.into_iter().map(|w| w.join().unwrap()).collect();
+            let (done, refused): (Vec<_>, Vec<_>) =
+                answers.iter().partition(|answer| answer.status == 200);
+            assert!(
+                !done.is_empty() && !refused.is_empty(),
+                "{done:?} {refused:?}"
+            );
+            for answer in refused {
+                assert_eq!(answer.status, 503, "{}", answer.describe());
+                assert!(answer.header("retry-after").is_some());
+            }
+        });
+    })
+    .await
+    .unwrap();
+    host.shutdown().await;
 }

@@ -66,7 +66,10 @@ impl Hosted {
         copy_compiled(self.compiled.path(), folder.path());
         let mut config = config(self.engine, given, folder.path());
         change(&mut config);
+        let patience = config.limits.sync_time;
         let host = self.tokio.block_on(Host::start(config)).unwrap();
+        // Probes do not wait for it, as clients do.
+        self.tokio.block_on(host.live().first_sync(patience));
         copy_compiled(folder.path(), self.compiled.path());
         Serving {
             addr: host.addr(),

@@ -318,3 +318,38 @@ fn framing_that_could_be_read_in_two_ways() {
         client.refused(&upload, "transfer-encoding: chunked\r\n", b"5\r\nx", 400);
     });
 }
+
+/// An answer is put together in memory: what does not fit is refused by itself, and what is smaller still answered.
+#[test]
+fn a_batch_larger_than_an_answer() {
+    on_both(|client| {
+        let line = format!("POST {} HTTP/1.1", client.items);
+        let notes = "n".repeat(3 * 1024 * 1024);
+        let body = format!(
+            r#"{{"category":"SECURE_NOTE","title":"large","fields":[{{"purpose":"NOTES","value":"{notes}"}}]}}"#
+        );
+        let made = client.ask(&line, "content-type: application/json\r\n", body.as_bytes());
+        assert_eq!(made.status, 200);
+        let id = made.json().unwrap()["id"].as_str().unwrap().to_owned();
+        let (vault, small) = World::get().items["login"];
+        let entry = |item: &str| format!(r#"{{"vault":"{vault}","item":"{item}"}}"#);
+        let entries = [&id, &id, &id, small.as_str()]
+            .map(|item| entry(item))
+            .join(",");
+        let answer = client.ask(
+            "POST /v1/batch HTTP/1.1",
+            "content-type: application/json\r\n",
+            format!(r#"{{"requests":[{entries}]}}"#).as_bytes(),
+        );
+        assert_eq!(answer.status, 200);
+        let answer = answer.json().unwrap();
+        let told: Vec<_> = answer["responses"].as_array().unwrap().iter().collect();
+        let statuses: Vec<_> = told
+            .iter()
+            .map(|one| one["status"].as_u64().unwrap())
+            .collect();
+        assert_eq!(statuses, [200, 200, 413, 200]);
+        assert_eq!(told[2]["code"], "batch_full");
+        assert!(told[2]["hint"].as_str().unwrap().contains("fewer"));
+    });
+}

@@ -13,11 +13,12 @@ use sekisho_tests::{
 
 /// A route, then the status for each of [`COLUMNS`]. `V`, `I` and `F` are a vault, an item and a file.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, [u16; 10]); 23] = [
+const TABLE: [(&str, &str, [u16; 10]); 24] = [
     //                                            none garb other expi revo   r    w    rw  hidden private
     ("GET",    "/heartbeat",                     [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET",    "/health",                        [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET",    "/ready",                         [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
+    ("GET",    "/openapi.json",                  [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     ("GET",    "/v1/activity",                   [401, 401, 401, 401, 401, 200, 200, 200, 200, 200]),
     ("GET",    "/v1/vaults",                     [401, 401, 401, 401, 401, 200, 200, 200, 200, 200]),
     ("GET",    "/v1/vaults?filter=name+eq+%22Demo%22", [401, 401, 401, 401, 401, 200, 200, 200, 200, 200]),
@@ -39,6 +40,16 @@ const TABLE: [(&str, &str, [u16; 10]); 23] = [
     ("PUT",    "/v1/vaults/V/items/I/files/F",   [401, 401, 401, 401, 401, 403, 200, 200, 403, 403]),
     // Judged entry by entry (cases/batch.json); a body that is no batch shows who got that far.
     ("POST",   "/v1/batch",                      [401, 401, 401, 401, 401, 400, 400, 400, 400, 400]),
+];
+
+/// What the host answers beside core, in the same columns. Events are asked for by HEAD, for a GET never ends.
+#[cfg(feature = "host")]
+#[rustfmt::skip]
+const HOST_TABLE: [(&str, &str, [u16; 10]); 4] = [
+    ("HEAD",   "/v1/events",                     [401, 401, 401, 401, 401, 200, 200, 200, 200, 200]),
+    ("POST",   "/v1/events",                     [405, 405, 405, 405, 405, 405, 405, 405, 405, 405]),
+    ("GET",    "/metrics",                       [200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
+    ("GET",    "/metrics, with a token of its own", [401, 401, 401, 401, 401, 401, 401, 401, 401, 401]),
 ];
 
 /// Who asks for what: a token (none = none at all) and a vault of the world.
@@ -76,17 +87,47 @@ fn target(path: &str, vault: &str, item: &str) -> String {
 }
 
 fn ask(method: &str, target: String, token: Option<&str>) -> RawAnswer {
+    NativeCarrier::new(&Given::default()).exchange(&request(method, target, token))
+}
+
+fn request(method: &str, target: String, token: Option<&str>) -> Request {
     let mut headers = vec![("x-request-id".to_owned(), "cell".to_owned())];
     if let Some(token) = token {
         let token = &World::get().tokens[token];
         headers.push(("authorization".to_owned(), format!("Bearer {token}")));
     }
-    NativeCarrier::new(&Given::default()).exchange(&Request {
+    Request {
         method: method.to_owned(),
         target,
         headers,
         body: body(method).into(),
-    })
+    }
+}
+
+#[cfg(feature = "host")]
+#[test]
+fn every_cell_of_the_host() {
+    use sekisho_core::secret::SecretText;
+    use sekisho_host::engine::EngineKind;
+    use sekisho_tests::hosted::Hosted;
+
+    for engine in [EngineKind::Native, EngineKind::Component] {
+        let hosted = Hosted::new(engine);
+        for (method, row, statuses) in HOST_TABLE {
+            let (path, closed) = row
+                .split_once(", ")
+                .map_or((row, false), |(path, _)| (path, true));
+            let serving = hosted.serve_as(&Given::default(), |config| {
+                config.metrics.token = closed.then(|| SecretText::new("metrics alone"));
+            });
+            for ((token, _), status) in COLUMNS.into_iter().zip(statuses) {
+                let answer = serving
+                    .connect()
+                    .send(&request(method, path.to_owned(), token));
+                assert_eq!(answer.status, status, "{engine}: {method} {row}, {token:?}");
+            }
+        }
+    }
 }
 
 #[test]

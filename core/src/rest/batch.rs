@@ -4,11 +4,16 @@
 //! request   {"requests": ["op://Vault/Item/field", {"vault": "<id>", "item": "<id>"}, …]}    at most 1,000
 //! answer    {"responses": [{"status": 200, "value": "…"}, {"status": 200, "item": {…}}, {"status": 404, "message": …}, …]}
 //! ```
+//!
+//! An answer holds at most [`MAX_ANSWER`] bytes of items and values; an entry beyond them is answered 413, and the
+//! entries after it are still looked at, for they may be smaller.
 
 use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+
+use core::cell::Cell;
 
 use serde_json::{Map, Value, json};
 
@@ -21,12 +26,14 @@ use super::{
 use crate::{
     id::{ItemId, VaultId},
     item::json,
-    records::Fault,
+    records::PartRecord,
     reference::{self, Reference, ReferenceError, Target},
     token::ReadAccess,
 };
 
 const MAX_REQUESTS: usize = 1000;
+/// Bytes of items and values in one answer: it is put together in memory, of which a sandbox has 64 MiB.
+const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
 pub(super) fn answer(asked: &Asked<'_>, ports: &Ports<'_>, body: &[u8]) -> Result<Reply, Refusal> {
     accepts_content(&asked.parts)?;
@@ -39,7 +46,11 @@ pub(super) fn answer(asked: &Asked<'_>, ports: &Ports<'_>, body: &[u8]) -> Resul
     if requests.len() > MAX_REQUESTS {
         return Err(Refusal::body("requests may hold at most 1000 entries"));
     }
-    let batch = Batch { asked, ports };
+    let batch = Batch {
+        asked,
+        ports,
+        left: Cell::new(MAX_ANSWER),
+    };
     let responses: Vec<Value> = requests
         .iter()
         .map(|request| batch.respond(request))
@@ -51,9 +62,18 @@ pub(super) fn answer(asked: &Asked<'_>, ports: &Ports<'_>, body: &[u8]) -> Resul
 struct Batch<'a, 'r, 'p> {
     asked: &'a Asked<'r>,
     ports: &'a Ports<'p>,
+    /// What the answer may still hold.
+    left: Cell<usize>,
 }
 
 impl Batch<'_, '_, '_> {
+    /// Makes room for something of this size, or refuses it.
+    fn take(&self, size: usize) -> Result<(), Refusal> {
+        let left = self.left.get().checked_sub(size);
+        self.left.set(left.ok_or_else(Refusal::batch_full)?);
+        Ok(())
+    }
+
     fn respond(&self, request: &Value) -> Value {
         let found = match request {
             Value::String(text) => self.resolve(text).map(|value| ("value", value)),
@@ -75,14 +95,17 @@ impl Batch<'_, '_, '_> {
         };
         let vault = VaultId::parse(text("vault")).map_err(|_| Refusal::bad_id("Vault"))?;
         let item = ItemId::parse(text("item")).map_err(|_| Refusal::bad_id("Item"))?;
-        self.open(&self.access(&vault)?, &item)
+        let access = self.access(&vault)?;
+        let record = self.details(&access, &item)?;
+        self.take(record.sealed.as_bytes().len())?;
+        self.open(&access, &record)
     }
 
     fn resolve(&self, text: &str) -> Result<Value, Refusal> {
         let reference = Reference::parse(text)?;
         let access = self.access(&self.vault(&reference.vault)?)?;
         let id = self.item_id(&access, &reference.item)?;
-        let mut item = self.open(&access, &id)?;
+        let mut item = self.open(&access, &self.details(&access, &id)?)?;
         let found = match reference::find(&item, &reference)? {
             Target::Field(field) => {
                 reference::field_attribute(field, reference.attribute).map(Value::String)
@@ -91,7 +114,9 @@ impl Batch<'_, '_, '_> {
             Target::File(file) => file_attribute(file, &reference),
         };
         json::wipe(&mut item);
-        Ok(found?)
+        let found = found?;
+        self.take(found.as_str().map_or(0, str::len))?;
+        Ok(found)
     }
 
     fn access(&self, vault: &VaultId) -> Result<ReadAccess, Refusal> {
@@ -102,16 +127,12 @@ impl Batch<'_, '_, '_> {
         self.asked.grant.read(vault).map_err(denied)
     }
 
-    fn open(&self, access: &ReadAccess, item: &ItemId) -> Result<Value, Refusal> {
-        let record =
-            self.ports
-                .records
-                .details(&access.vault(), item)
-                .map_err(|fault| match fault {
-                    Fault::Missing => Refusal::item_missing(item),
-                    fault => Refusal::fault(fault),
-                })?;
-        let (bytes, _) = read::whole(self.asked, self.ports, access, &record)?;
+    fn details(&self, access: &ReadAccess, item: &ItemId) -> Result<PartRecord, Refusal> {
+        read::details(self.ports, &access.vault(), item)
+    }
+
+    fn open(&self, access: &ReadAccess, record: &PartRecord) -> Result<Value, Refusal> {
+        let (bytes, _) = read::whole(self.asked, self.ports, access, record)?;
         serde_json::from_slice(&bytes).map_err(|_| Refusal::damaged())
     }
 

@@ -32,16 +32,15 @@ pub(super) fn items(
 ) -> Result<Reply, Refusal> {
     let wanted = Wanted::parse(asked.query())?;
     let page = Page::parse(asked.query())?;
-    let access = asked
-        .grant
-        .read(vault)
-        .map_err(|error| asked.denied(ports, Action::Read, vault, None, error))?;
+    let denied = |error| asked.denied(ports, Action::Read, vault, None, error);
+    asked.grant.may_read(vault).map_err(denied)?;
     let record = read::vault_record(ports, vault)?;
     let expand = expands(asked.query())?;
     let etag = read::vault_tag(&record);
     if !expand && asked.has_tag(header::IF_NONE_MATCH, &etag) {
         return Ok(read::not_modified(&etag));
     }
+    let access = asked.grant.read(vault).map_err(denied)?;
     let listing = Listing {
         records: ports.records,
         access: &access,

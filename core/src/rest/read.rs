@@ -151,17 +151,9 @@ pub(super) fn item(
     vault: &VaultId,
     item: &ItemId,
 ) -> Result<Reply, Refusal> {
-    let access = asked
-        .grant
-        .read(vault)
-        .map_err(|error| asked.denied(ports, Action::Read, vault, Some(*item), error))?;
-    let record = ports
-        .records
-        .details(vault, item)
-        .map_err(|fault| match fault {
-            Fault::Missing => Refusal::item_missing(item),
-            fault => Refusal::fault(fault),
-        })?;
+    let denied = |error| asked.denied(ports, Action::Read, vault, Some(*item), error);
+    asked.grant.may_read(vault).map_err(denied)?;
+    let record = details(ports, vault, item)?;
     let tag = ItemTag {
         version: record.version,
         now: ports.now.seconds(),
@@ -174,8 +166,23 @@ pub(super) fn item(
             asked.header(header::IF_NONE_MATCH).unwrap_or_default(),
         ));
     }
+    let access = asked.grant.read(vault).map_err(denied)?;
     let (body, has_codes) = whole(asked, ports, &access, &record)?;
     Ok(Reply::json(body).with(header::ETAG, &tag.text(has_codes)))
+}
+
+pub(super) fn details(
+    ports: &Ports<'_>,
+    vault: &VaultId,
+    item: &ItemId,
+) -> Result<PartRecord, Refusal> {
+    ports
+        .records
+        .details(vault, item)
+        .map_err(|fault| match fault {
+            Fault::Missing => Refusal::item_missing(item),
+            fault => Refusal::fault(fault),
+        })
 }
 
 /// The JSON of an item's GET, noted as read, and whether it holds one-time codes.

@@ -157,6 +157,15 @@ impl Refusal {
         )
     }
 
+    pub(super) fn batch_full() -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "batch_full",
+            "The answer to the batch is full",
+        )
+        .hint("ask for fewer at once, or for this one by itself")
+    }
+
     /// The body is not framed as it must be, or its end never came.
     pub fn body_broken() -> Self {
         Self::new(

@@ -71,6 +71,8 @@ pub struct MemoryAccount {
     pub token: String,
     /// Whether it can be reached.
     pub offline: AtomicBool,
+    /// It takes writes in, and says nothing about them until this is over.
+    pub stalls: AtomicBool,
     /// Failures of `report_usage` still to come.
     pub usage_failures: AtomicUsize,
     head_key: SigningKey,
@@ -146,6 +148,7 @@ impl MemoryAccount {
             environment,
             vault,
             token: issued.text.expose().to_owned(),
+            stalls: AtomicBool::new(false),
             offline: AtomicBool::new(false),
             usage_failures: AtomicUsize::new(0),
             head_key,
@@ -399,6 +402,9 @@ impl Upstream for MemoryAccount {
     }
 
     fn put(&self, request: &PutRequest) -> Result<(), UpstreamError> {
+        while self.stalls.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         self.reach()?;
         let mut state = self.state.lock().unwrap();
         let held = state

@@ -18,7 +18,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -34,8 +34,8 @@ use wasmtime_wasi_http::{
     },
 };
 
-pub use self::{compiler::compile_if_asked, sandbox::Sandbox};
 use self::state::State;
+pub use self::{compiler::compile_if_asked, sandbox::Sandbox};
 use super::{
     EngineError,
     body::{AnswerBody, BodyError, RequestBody},
@@ -51,6 +51,9 @@ pub struct ComponentEngine {
     proxy: ProxyPre<State>,
     sandbox: Sandbox,
     places: Arc<Semaphore>,
+    /// The part of the places that writes may take, who wait for the account while they hold one: reads go on however
+    /// slow it is.
+    for_writes: Arc<Semaphore>,
     backing: Arc<Backing>,
 }
 
@@ -67,6 +70,7 @@ impl ComponentEngine {
         Ok(Self {
             proxy,
             places: Arc::new(Semaphore::new(sandbox.instances as usize)),
+            for_writes: Arc::new(Semaphore::new(places_for_writes(sandbox.instances))),
             sandbox,
             backing,
         })
@@ -83,7 +87,7 @@ impl ComponentEngine {
     }
 
     pub(super) async fn answer(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
-        let Some(place) = self.admit().await else {
+        let Some(place) = self.admit(is_write(&request)).await else {
             return refusal::refuse(&refusal::busy(), &*self.backing.random);
         };
         let (sender, receiver) = oneshot::channel();
@@ -102,20 +106,25 @@ impl ComponentEngine {
     }
 
     /// Waits for a place among the instances, for a while.
-    async fn admit(&self) -> Option<OwnedSemaphorePermit> {
-        let places = Arc::clone(&self.places);
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            return Some(place);
-        }
-        let wait = tokio::time::timeout(self.sandbox.patience, places.acquire_owned());
-        wait.await.ok()?.ok()
+    async fn admit(&self, is_write: bool) -> Option<Place> {
+        let wait = async {
+            let turn = if is_write {
+                Some(take(&self.for_writes).await?)
+            } else {
+                None
+            };
+            Some((turn, take(&self.places).await?))
+        };
+        tokio::time::timeout(self.sandbox.patience, wait)
+            .await
+            .ok()?
     }
 
     fn start(
         &self,
         request: Request<RequestBody>,
         sender: oneshot::Sender<GuestResponse>,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> wasmtime::Result<Run> {
         let link = Link::new(Arc::clone(&self.backing));
         let state = State::new(link, &self.sandbox);
@@ -151,6 +160,29 @@ impl ComponentEngine {
                 .await
         }))
     }
+}
+
+/// A place among the instances, and among those that write.
+type Place = (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit);
+
+async fn take(places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+        return Some(place);
+    }
+    Arc::clone(places).acquire_owned().await.ok()
+}
+
+/// Three of four; one at least for each kind of request.
+fn places_for_writes(instances: u32) -> usize {
+    (instances as usize * 3 / 4).max(1)
+}
+
+/// Whether it may change something: a batch only reads.
+fn is_write<T>(request: &Request<T>) -> bool {
+    matches!(
+        *request.method(),
+        Method::POST | Method::PUT | Method::PATCH | Method::DELETE
+    ) && !request.uri().path().starts_with("/v1/batch")
 }
 
 fn prepare(
