@@ -15,10 +15,10 @@ use crate::{
     live::Live,
     metrics::{Counted, Metrics, MetricsAccess},
     random::{Random, SystemRandom},
-    serve::{Face, Limits, ServeConfig, Server},
+    serve::{Face, Limits, ServeConfig, Server, Tls},
     store::{ChunkStore, Replica, StoreError},
     sync::{
-        Chunks, Habit, IDLE_WRITE, Pace, Parts, SyncCore, Ticker, Upstream, UsageQueue,
+        Breaker, Chunks, Habit, IDLE_WRITE, Pace, Parts, SyncCore, Ticker, Upstream, UsageQueue,
         UsageReporter, Wake, Writer, watch,
     },
 };
@@ -72,6 +72,8 @@ pub struct HostConfig {
     pub pace: Pace,
     /// What a client may cost.
     pub limits: Limits,
+    /// The API is served under TLS; `None` = plain HTTP. Metrics on a listener of their own are plain.
+    pub tls: Option<Tls>,
     /// Who gets to see the metrics.
     pub metrics: MetricsAccess,
     /// The time.
@@ -103,6 +105,7 @@ impl HostConfig {
             usage_budget: 64 * 1024 * 1024,
             pace: Pace::default(),
             limits: Limits::default(),
+            tls: None,
             metrics: MetricsAccess::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -138,7 +141,8 @@ impl Host {
     /// Loads what is held, begins to synchronise, and serves. It must be called on a tokio runtime.
     pub async fn start(mut config: HostConfig) -> Result<RunningHost, StartError> {
         let metrics = Arc::new(Metrics::default());
-        config.upstream = Arc::new(Counted::new(config.upstream, Arc::clone(&metrics)));
+        let counted = Arc::new(Counted::new(config.upstream, Arc::clone(&metrics)));
+        config.upstream = Arc::new(Breaker::new(counted, Arc::clone(&metrics)));
         let health = Arc::new(Health::default());
         let (habit, wake) = habit(&config)?;
         let core = load(&config, &health);
@@ -228,6 +232,7 @@ impl Front<'_> {
             health: Arc::clone(self.health),
             face,
             metrics_token: self.config.metrics.token.clone(),
+            tls: self.config.tls.clone().filter(|_| face != Face::Metrics),
         });
         let server = server.await.map_err(refused)?;
         let addr = server.local_addr().map_err(refused)?;
@@ -328,6 +333,11 @@ impl RunningHost {
     /// What it serves.
     pub const fn live(&self) -> &Arc<Live> {
         &self.live
+    }
+
+    /// Verifies tokens with these keys of a changed credentials file from now on, and those that follow them.
+    pub fn believe(&self, signing_keys: Vec<SigningKeyRecord>) {
+        self.threads.ticker.believe(signing_keys);
     }
 
     /// Ends requests under way, sends the usage noted, and stops.

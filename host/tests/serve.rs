@@ -8,9 +8,10 @@
 mod common;
 mod stack;
 
-use std::fs;
+use std::{fs, path::Path, process::Command, time::Duration};
 
-use stack::{World, eventually, note};
+use sekisho_account::http::client::{Address, RemoteDevice};
+use stack::{Process, World, eventually, note};
 
 #[test]
 fn what_is_at_the_account_is_served_and_what_is_written_is_at_the_account() {
@@ -88,4 +89,132 @@ fn it_says_what_is_missing_and_how_to_get_it() {
     assert_eq!(host.get("/health", "").status, 200);
     let data = stack::files(&world.dir.path().join(".op/data/sekisho"));
     assert!(data.iter().any(|path| path.ends_with("replica.sqlite")));
+}
+
+/// Writes a certificate for this machine, and says it.
+fn certificate(cert: &Path, key: &Path) -> String {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(key, made.signing_key.serialize_pem()).unwrap();
+    fs::write(cert, made.cert.pem()).unwrap();
+    made.cert.pem()
+}
+
+/// Whether a server shows this very certificate, asked by a client that trusts no other.
+fn shows(world: &World, host: &Process, pem: &str) -> bool {
+    let address = Address {
+        url: format!("https://{}", host.addr),
+        ca: Some(pem.to_owned()),
+        ..Address::default()
+    };
+    let client = RemoteDevice::at(&address, &world.credentials).unwrap();
+    let said = sekisho_account::Device::wait(&client, 0, Duration::ZERO).unwrap_err();
+    // It is no account: what matters is how far the client came.
+    match said.to_string() {
+        text if text.contains("makes no sense") => true,
+        text if text.contains("ertificate") => false,
+        text => panic!("{text}"),
+    }
+}
+
+fn hang_up(host: &Process) {
+    let id = host.child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-HUP", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+fn tls_is_served_and_changes_with_its_files() {
+    let world = World::new(0);
+    let (cert, key) = (
+        world.dir.path().join("tls.crt"),
+        world.dir.path().join("tls.key"),
+    );
+    let first = certificate(&cert, &key);
+    let host = world.host_with("api", |command| {
+        command
+            .env("OP_TLS_CERT_FILE", &cert)
+            .env("OP_TLS_KEY_FILE", &key);
+    });
+    assert!(shows(&world, &host, &first));
+    // Plain HTTP gets nothing, and does no harm.
+    let plain = std::panic::catch_unwind(|| host.get("/heartbeat", ""));
+    assert!(plain.is_err());
+    // Half a pair is not taken; the whole one is, without a restart.
+    fs::write(&key, "no key").unwrap();
+    hang_up(&host);
+    assert!(shows(&world, &host, &first));
+    let second = certificate(&cert, &key);
+    eventually("the file is looked at", || shows(&world, &host, &second));
+    assert!(!shows(&world, &host, &first));
+
+    let output = world
+        .command(&["serve"])
+        .env("OP_SESSION", world.credentials_file())
+        .env("OP_TLS_CERT_FILE", &cert)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn credentials_rotate_without_a_restart_or_a_gap() {
+    let mut world = World::new(1);
+    let _account = world.serve_account();
+    let host = world.host("serve");
+    eventually("synchronised", || host.get("/ready", "").status == 200);
+    let url = format!("http://127.0.0.1:{}", world.port);
+    let next = world.operator.add_device(world.environment).unwrap();
+    let next = next.with_account(&url, None);
+    // Both are good now.
+    let added = world.add_item("With the first");
+    eventually("told by the first", || {
+        host.get(&world.item_path(&added), &world.token).status == 200
+    });
+    // A file that is no good, or another server's, changes nothing.
+    let (_, other) = world.operator.create_environment("other", &[]).unwrap();
+    other.write(&world.credentials_file(), true).unwrap();
+    hang_up(&host);
+    fs::write(world.credentials_file(), "{\"version\":").unwrap();
+    hang_up(&host);
+    let added = world.add_item("Still with the first");
+    eventually("told by the first", || {
+        host.get(&world.item_path(&added), &world.token).status == 200
+    });
+    next.write(&world.credentials_file(), true).unwrap();
+    hang_up(&host);
+    // The second is used as soon as the file is read; then the first may end.
+    std::thread::sleep(Duration::from_millis(1500));
+    world.operator.drop_other_devices(&next).unwrap();
+    world.credentials = next;
+    let made = host.send(
+        "POST",
+        &world.items_path(),
+        &world.token,
+        &note(&world.vault, "With the second"),
+    );
+    assert_eq!(made.status, 200, "{made:?}");
+    let added = world.add_item("With the second too");
+    eventually("told by the second", || {
+        host.get(&world.item_path(&added), &world.token).status == 200
+    });
+}
+
+#[test]
+fn credentials_come_in_every_form_through_the_variable() {
+    use std::os::unix::process::CommandExt;
+    let world = World::new(1);
+    let _account = world.serve_account();
+    let json = fs::read_to_string(world.credentials_file()).unwrap();
+    let base64 = |text: &str| sekisho_core::encoding::base64url(text.as_bytes());
+    for form in [json.clone(), base64(&json), base64(&base64(&json))] {
+        let host = world.host_with("serve", |command| {
+            command.env("OP_SESSION", &form).arg0("sekisho");
+        });
+        eventually("synchronised", || host.get("/ready", "").status == 200);
+    }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use sekisho_core::secret::SecretText;
 use sekisho_host::{engine::EngineKind, metrics::MetricsAccess};
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     Session,
@@ -161,27 +162,32 @@ pub(super) const fn reachable(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, addr.port())
 }
 
+fn received(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| {
+        Failure::new(
+            format!("signals cannot be received: {}", error.kind()),
+            "report this as a bug",
+        )
+    })
+}
+
 /// Ctrl-C, and what a service manager sends.
 pub(super) struct Stop {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 impl Stop {
     pub(super) fn listen() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| {
-            signal(kind).map_err(|error| {
-                Failure::new(
-                    format!("signals cannot be received: {}", error.kind()),
-                    "report this as a bug",
-                )
-            })
-        };
         Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
+            interrupt: received(SignalKind::interrupt())?,
+            terminate: received(SignalKind::terminate())?,
         })
+    }
+
+    /// What asks a server to read its files again.
+    pub(super) fn hangup() -> Result<Signal, Failure> {
+        received(SignalKind::hangup())
     }
 
     pub(super) async fn wait(&mut self) {

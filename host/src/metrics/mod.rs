@@ -11,7 +11,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -60,6 +60,10 @@ pub struct Metrics {
     routes: RwLock<BTreeMap<Key, Arc<Series>>>,
     verdicts: [AtomicU64; VERDICTS.len()],
     calls: upstream::Calls,
+    /// Calls that were not made because the last ones failed.
+    not_asked: AtomicU64,
+    /// Whether they are not made now.
+    spares: AtomicBool,
 }
 
 /// One method of one route.
@@ -113,6 +117,14 @@ impl Metrics {
         if let Some((_, count)) = known {
             add(count, 1);
         }
+    }
+
+    pub(crate) fn not_asked(&self) {
+        add(&self.not_asked, 1);
+    }
+
+    pub(crate) fn spares(&self, spares: bool) {
+        self.spares.store(spares, Ordering::Relaxed);
     }
 
     fn series(&self, key: Key) -> Arc<Series> {

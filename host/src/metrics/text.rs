@@ -1,7 +1,10 @@
 //! Prometheus' text format, version 0.0.4. Written by hand: `prometheus-client` writes OpenMetrics, whose counters
 //! have other names in their `# TYPE` lines than this format asks for.
 
-use std::fmt::{Display, Write};
+use std::{
+    fmt::{Display, Write},
+    sync::atomic::Ordering,
+};
 
 use sekisho_core::rest::CONNECT_VERSION;
 
@@ -15,6 +18,7 @@ pub(crate) fn render(engine: &Engine) -> String {
     requests(&mut page, &backing.metrics);
     tokens(&mut page, &backing.metrics);
     calls(&mut page, &backing.metrics);
+    circuit(&mut page, &backing.metrics);
     let now = backing.clock.now();
     let vouched = backing.live.vouched_at(now);
     if let (Some(head), Some(vouched)) = (backing.live.snapshot().head(), vouched) {
@@ -136,6 +140,21 @@ fn calls(page: &mut Page, metrics: &Metrics) {
             page.sample(name, &[("call", call), ("kind", kind)], read(count));
         }
     }
+}
+
+fn circuit(page: &mut Page, metrics: &Metrics) {
+    let name = "sekisho_upstream_not_asked_total";
+    page.family(
+        name,
+        "counter",
+        "Calls to the account that were not made because the last ones failed",
+    );
+    page.sample(name, &[], read(&metrics.not_asked));
+    page.gauge(
+        "sekisho_upstream_circuit_open",
+        "Whether calls to the account are not made because the last ones failed",
+        u8::from(metrics.spares.load(Ordering::Relaxed)),
+    );
 }
 
 /// Microseconds, shown as seconds.

@@ -52,7 +52,7 @@ const fn kind(error: &UpstreamError) -> &'static str {
     match error {
         UpstreamError::Refused(_) => "refused",
         UpstreamError::Unauthorised => "unauthorised",
-        UpstreamError::Unreachable(_) => "unreachable",
+        UpstreamError::Unreachable(_) | UpstreamError::NotAsked(_) => "unreachable",
         UpstreamError::Garbled(_) => "garbled",
     }
 }

@@ -19,7 +19,6 @@ use bytes::{Buf, Bytes};
 use http::StatusCode;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -69,9 +68,14 @@ impl Drop for Serving {
     }
 }
 
+/// What carries HTTP: TCP, or TLS on it.
+pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket for S {}
+
 /// The socket.
-pub(super) struct Guarded {
-    stream: TcpStream,
+pub(super) struct Guarded<S> {
+    stream: S,
     phase: Phase,
     limits: Arc<Limits>,
     random: Arc<dyn Random>,
@@ -84,9 +88,9 @@ pub(super) struct Guarded {
     instead: Bytes,
 }
 
-impl Guarded {
+impl<S: Socket> Guarded<S> {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: S,
         phase: Phase,
         limits: Arc<Limits>,
         random: Arc<dyn Random>,
@@ -198,7 +202,7 @@ impl Guarded {
     }
 }
 
-impl AsyncRead for Guarded {
+impl<S: Socket> AsyncRead for Guarded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -218,7 +222,7 @@ impl AsyncRead for Guarded {
     }
 }
 
-impl AsyncWrite for Guarded {
+impl<S: Socket> AsyncWrite for Guarded<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -5,6 +5,7 @@ mod guarded;
 mod limits;
 mod own;
 mod patient;
+mod tls;
 
 use std::{
     convert::Infallible,
@@ -25,10 +26,13 @@ use tokio::{
     task::JoinSet,
 };
 
-pub use self::limits::Limits;
 use self::{
     exchange::Exchanges,
-    guarded::{Guarded, Phase},
+    guarded::{Guarded, Phase, Socket},
+};
+pub use self::{
+    limits::Limits,
+    tls::{Tls, TlsFileError},
 };
 use crate::{engine::Engine, health::Health, refusal};
 
@@ -51,6 +55,8 @@ pub struct ServeConfig {
     pub face: Face,
     /// The bearer without which metrics are not shown.
     pub metrics_token: Option<SecretText>,
+    /// `None` = plain HTTP.
+    pub tls: Option<Tls>,
 }
 
 /// What a listener serves.
@@ -71,6 +77,7 @@ pub struct Server {
     listener: TcpListener,
     exchanges: Arc<Exchanges>,
     limits: Arc<Limits>,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -89,6 +96,7 @@ impl Server {
             listener,
             exchanges,
             limits,
+            tls: config.tls,
         })
     }
 
@@ -143,52 +151,34 @@ impl Server {
         }
     }
 
-    fn guard(&self, stream: TcpStream, phase: Phase) -> Guarded {
-        // Without it a short answer may wait for the acknowledgement of the one before.
-        let _ = stream.set_nodelay(true);
-        let random = Arc::clone(&self.exchanges.engine.backing().random);
-        Guarded::new(stream, phase, Arc::clone(&self.limits), random)
-    }
-
     fn serve(
         &self,
         stream: TcpStream,
         peer: IpAddr,
-        mut stopping: watch::Receiver<bool>,
+        stopping: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let phase = Phase::default();
-        let socket = TokioIo::new(self.guard(stream, phase.clone()));
-        let exchanges = Arc::clone(&self.exchanges);
-        let service = service_fn(move |request| {
-            let (exchanges, serving) = (Arc::clone(&exchanges), phase.serve());
-            async move { Ok::<_, Infallible>(exchanges.answer(request, serving, peer).await) }
-        });
-        let mut connection = http1::Builder::new()
-            .header_read_timeout(None)
-            .max_header_size(self.limits.head_bytes)
-            .serve_connection(socket, service);
+        // Without it a short answer may wait for the acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        let connection = Connection {
+            exchanges: Arc::clone(&self.exchanges),
+            limits: Arc::clone(&self.limits),
+            peer,
+            stopping,
+        };
+        let acceptor = self.tls.as_ref().map(Tls::acceptor);
+        let patience = self.limits.head_time;
         async move {
-            let stop = async {
-                // An error means that the server itself is gone.
-                let _ = stopping.wait_for(|stop| *stop).await;
-            };
-            let ended = tokio::select! {
-                result = &mut connection => Some(result),
-                () = stop => None,
-            };
-            let result = match ended {
-                Some(result) => result,
-                None => {
-                    std::pin::Pin::new(&mut connection).graceful_shutdown();
-                    (&mut connection).await
+            match acceptor {
+                None => connection.serve(stream).await,
+                Some(acceptor) => {
+                    let hello = tokio::time::timeout(patience, acceptor.accept(stream)).await;
+                    match hello {
+                        Ok(Ok(stream)) => connection.serve(stream).await,
+                        // Scanners and plain HTTP: nobody has to look at them.
+                        _ => tracing::debug!("no TLS came about"),
+                    }
                 }
-            };
-            if let Err(error) = &result {
-                // The kind only: hyper quotes what it could not read.
-                let (timeout, parse) = (error.is_timeout(), error.is_parse());
-                tracing::debug!(timeout, parse, "a connection ended early");
             }
-            connection.into_parts().io.into_inner().linger().await;
         }
     }
 
@@ -196,13 +186,62 @@ impl Server {
         let random = Arc::clone(&self.exchanges.engine.backing().random);
         let text = refusal::wire(&refusal::busy(), &*random);
         let guarded_parts = (Arc::clone(&self.limits), random);
+        let is_plain = self.tls.is_none();
         async move {
-            if stream.write_all(&text).await.is_ok() && stream.shutdown().await.is_ok() {
+            // Under TLS it would not be understood, and to shake hands with everybody is what there is no room for.
+            if is_plain && stream.write_all(&text).await.is_ok() && stream.shutdown().await.is_ok()
+            {
                 let (limits, random) = guarded_parts;
                 Guarded::new(stream, Phase::default(), limits, random)
                     .linger()
                     .await;
             }
         }
+    }
+}
+
+/// One connection to be served.
+struct Connection {
+    exchanges: Arc<Exchanges>,
+    limits: Arc<Limits>,
+    peer: IpAddr,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Connection {
+    async fn serve<S: Socket>(mut self, stream: S) {
+        let phase = Phase::default();
+        let random = Arc::clone(&self.exchanges.engine.backing().random);
+        let guarded = Guarded::new(stream, phase.clone(), Arc::clone(&self.limits), random);
+        let (exchanges, peer) = (self.exchanges, self.peer);
+        let service = service_fn(move |request| {
+            let (exchanges, serving) = (Arc::clone(&exchanges), phase.serve());
+            async move { Ok::<_, Infallible>(exchanges.answer(request, serving, peer).await) }
+        });
+        let mut connection = http1::Builder::new()
+            .header_read_timeout(None)
+            .max_header_size(self.limits.head_bytes)
+            .serve_connection(TokioIo::new(guarded), service);
+        let stop = async {
+            // An error means that the server itself is gone.
+            let _ = self.stopping.wait_for(|stop| *stop).await;
+        };
+        let ended = tokio::select! {
+            result = &mut connection => Some(result),
+            () = stop => None,
+        };
+        let result = match ended {
+            Some(result) => result,
+            None => {
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
+            }
+        };
+        if let Err(error) = &result {
+            // The kind only: hyper quotes what it could not read.
+            let (timeout, parse) = (error.is_timeout(), error.is_parse());
+            tracing::debug!(timeout, parse, "a connection ended early");
+        }
+        connection.into_parts().io.into_inner().linger().await;
     }
 }

@@ -5,6 +5,7 @@
 //! the same tick before the client is answered, so what was written is read (invariant 10).
 
 mod account;
+mod breaker;
 mod chunks;
 mod pace;
 mod replica;
@@ -24,6 +25,7 @@ pub use self::{
     writer::Writer,
 };
 pub(crate) use self::{
+    breaker::Breaker,
     tick::{IDLE_WRITE, Parts, SyncCore, TickError},
     ticker::{Habit, Ticker, Ticks, Wake},
     usage::UsageReporter,

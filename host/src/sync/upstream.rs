@@ -47,6 +47,9 @@ pub enum UpstreamError {
     /// It cannot be reached, or is broken itself.
     #[error("the account cannot be reached: {0}")]
     Unreachable(String),
+    /// It failed so often of late that it was not asked.
+    #[error("the account cannot be reached: {0}")]
+    NotAsked(&'static str),
     /// It says what it must not.
     #[error("the account's answer makes no sense: {0}")]
     Garbled(String),

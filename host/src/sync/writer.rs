@@ -28,6 +28,8 @@ const LONGEST_LINE: usize = 256;
 /// Ticks until a write must be seen. One is enough unless the account answers from a copy of itself.
 const MOST_TICKS: u32 = 5;
 const BETWEEN_TICKS: Duration = Duration::from_millis(50);
+/// Before a write that got no answer is sent again.
+const RETRIES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(300)];
 
 /// Carries writes to the account.
 #[derive(Clone)]
@@ -106,6 +108,7 @@ impl Writer {
     pub(crate) async fn put(&self, request: PutRequest, turn: Option<Turn>) -> Written {
         let (vault, item, version) = (request.vault, request.item.id, request.item.version);
         let expect = request.expect;
+        let request = Arc::new(request);
         let write = Write {
             vault,
             is_late: Box::new(move |snapshot| {
@@ -120,7 +123,15 @@ impl Writer {
                     .item(&vault, &item)
                     .is_ok_and(|item| item.version >= version)
             }),
-            send: Box::new(move |upstream| upstream.put(&request)),
+            // Sealed under random nonces, no two writes are equal: what lies there is this one or another.
+            is_this: {
+                let request = Arc::clone(&request);
+                Box::new(move |snapshot| {
+                    let held = snapshot.item(&vault, &item);
+                    held.is_ok_and(|held| **held == request.item)
+                })
+            },
+            send: Arc::new(move |upstream| upstream.put(&request)),
         };
         self.write(write, turn).await
     }
@@ -148,7 +159,10 @@ impl Writer {
                     .item(&vault, &item)
                     .map_or(true, |item| item.version > version)
             }),
-            send: Box::new(move |upstream| upstream.delete(&request)),
+            is_this: Box::new(move |snapshot| {
+                snapshot.vault(&vault).is_ok() && snapshot.item(&vault, &item).is_err()
+            }),
+            send: Arc::new(move |upstream| upstream.delete(&request)),
         };
         self.write(write, turn).await
     }
@@ -162,7 +176,7 @@ impl Writer {
 }
 
 type Look = Box<dyn Fn(&Snapshot) -> bool + Send + Sync>;
-type Sending = Box<dyn FnOnce(&dyn Upstream) -> Result<(), UpstreamError> + Send>;
+type Sending = Arc<dyn Fn(&dyn Upstream) -> Result<(), UpstreamError> + Send + Sync>;
 
 struct Write {
     vault: VaultId,
@@ -170,7 +184,19 @@ struct Write {
     is_late: Look,
     /// Whether a set has it.
     is_seen: Look,
+    /// Whether a set has it, and it is this very write's doing.
+    is_this: Look,
     send: Sending,
+}
+
+/// What became of a write on its way.
+enum Sent {
+    /// It is durable at the account.
+    Taken,
+    /// Nobody said.
+    Unclear(Fault),
+    /// The account says no.
+    Refused(Fault),
 }
 
 impl Shared {
@@ -184,18 +210,20 @@ impl Shared {
             // The account would say the same, only later.
             return Err(conflict(newest, turn));
         }
-        let upstream = Arc::clone(&self.upstream);
-        let send = write.send;
-        let sent = tokio::task::spawn_blocking(move || send(&*upstream))
-            .await
-            .map_err(|_| Fault::Unavailable)?;
-        if let Err(error) = sent {
-            tracing::debug!(%error, "a write was not taken");
-            return match error.fault() {
-                // Another server of the account wrote: what it made must be seen before anything else can follow.
-                Fault::Conflict => Err(conflict(self.ticks.next().await?, turn)),
-                fault => Err(fault.into()),
-            };
+        match self.send(&write.send).await? {
+            Sent::Taken => {}
+            Sent::Unclear(fault) => {
+                // It may be there though nobody said so. If it is not, the account did not take it: nothing is done.
+                let newest = self.ticks.next().await.map_err(|_| fault)?;
+                if !(write.is_this)(&newest) {
+                    return Err(fault.into());
+                }
+            }
+            // Another server of the account wrote: what it made must be seen before anything else can follow.
+            Sent::Refused(Fault::Conflict) => {
+                return Err(conflict(self.ticks.next().await?, turn));
+            }
+            Sent::Refused(fault) => return Err(fault.into()),
         }
         for _ in 0..MOST_TICKS {
             let snapshot = self.ticks.next().await?;
@@ -205,6 +233,41 @@ impl Shared {
             tokio::time::sleep(BETWEEN_TICKS).await;
         }
         Err(Fault::Unavailable.into())
+    }
+
+    /// Sends a write until the account answers, a few times. It is the same write each time, so it counts once: the
+    /// version it expects, and the bytes it brings, are the key by which the account and we know it again.
+    async fn send(&self, send: &Sending) -> Result<Sent, Fault> {
+        let mut was_unclear = false;
+        let mut pauses = RETRIES.iter();
+        loop {
+            let (upstream, send) = (Arc::clone(&self.upstream), Arc::clone(send));
+            let sent = tokio::task::spawn_blocking(move || send(&*upstream))
+                .await
+                .map_err(|_| Fault::Unavailable)?;
+            let error = match sent {
+                Ok(()) => return Ok(Sent::Taken),
+                Err(error) => error,
+            };
+            tracing::debug!(%error, "a write was not taken");
+            match (error, pauses.next()) {
+                // It says no to what it took the first time, perhaps.
+                (UpstreamError::Refused(Fault::Conflict | Fault::Missing), _) if was_unclear => {
+                    // Not as a conflict: to begin anew on top of it might do the same thing twice.
+                    return Ok(Sent::Unclear(Fault::Unavailable));
+                }
+                (UpstreamError::Refused(fault), _) => return Ok(Sent::Refused(fault)),
+                (UpstreamError::Unauthorised, _) => return Ok(Sent::Refused(Fault::Unavailable)),
+                (UpstreamError::NotAsked(_), _) if !was_unclear => {
+                    return Ok(Sent::Refused(Fault::Unavailable));
+                }
+                (_, Some(pause)) => {
+                    was_unclear = true;
+                    tokio::time::sleep(*pause).await;
+                }
+                (_, None) => return Ok(Sent::Unclear(Fault::Unavailable)),
+            }
+        }
     }
 
     async fn stand(self: Arc<Self>, vault: VaultId) -> Result<Turn, Fault> {

@@ -15,7 +15,7 @@ use crate::cli::{failure::Failure, session::Session};
 pub(super) struct Identity {
     pub(super) credentials: Credentials,
     /// Their form; its path is looked at again.
-    pub(super) form: SessionForm,
+    form: SessionForm,
     /// Said by flag or variable; wins over what the file says.
     address: Option<Address>,
 }
@@ -47,6 +47,30 @@ impl Identity {
         // Found out now and not when somebody asks.
         identity.address()?;
         Ok(identity)
+    }
+
+    /// The file that it was read from.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.form.path.as_deref()
+    }
+
+    /// The same Connect server, by a file that was changed; why not, otherwise.
+    pub(super) fn read_again(&self, path: &Path) -> Result<(Self, Arc<dyn Device>), String> {
+        let (form, credentials) = read_session_file(path).map_err(|error| error.to_string())?;
+        let (ours, theirs) = (self.credentials.trust(), credentials.trust());
+        let is_ours = ours.account == theirs.account
+            && ours.environment == theirs.environment
+            && ours.head_key == theirs.head_key;
+        if !is_ours {
+            return Err("it is another Connect server's: restart this one to serve it".to_owned());
+        }
+        let identity = Self {
+            credentials,
+            form,
+            address: self.address.clone(),
+        };
+        let device = identity.device().map_err(|failure| failure.to_string())?;
+        Ok((identity, device))
     }
 
     /// The account's door for this host.

@@ -2,6 +2,7 @@
 
 mod go_duration;
 mod identity;
+mod reload;
 mod variables;
 
 use std::{
@@ -14,12 +15,15 @@ use std::{
 use clap::Args;
 use sekisho_core::secret::SecretText;
 use sekisho_host::{
-    Host, HostConfig, Role, RunningHost, StartError, engine::EngineKind, metrics::MetricsAccess,
-    serve::Limits, sync::AccountUpstream,
+    Host, HostConfig, Role, RunningHost, StartError,
+    engine::EngineKind,
+    metrics::MetricsAccess,
+    serve::{Limits, Tls},
+    sync::AccountUpstream,
 };
 use serde_json::json;
 
-use self::{identity::Identity, variables::Variables};
+use self::{identity::Identity, reload::Reload, variables::Variables};
 use super::{
     Session,
     duration::{Seconds, parse_listen},
@@ -48,6 +52,13 @@ struct LowServing {
     /// Where to serve; port 0 takes a free one [env: OP_HTTP_PORT, OP_HTTPS_PORT] [default: every address, port 8080]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// PEM of the certificate and those it hangs on: then the API is served under TLS, on port 8443 if nothing else is
+    /// said [env: OP_TLS_CERT_FILE]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// PEM of the certificate's private key [env: OP_TLS_KEY_FILE]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// What answers requests: each in a sandbox, or all in this process.
     #[arg(long, value_parser = ["component", "native"], default_value = "component")]
     engine: String,
@@ -136,22 +147,48 @@ impl LowServing {
             tracing::info!("{note}");
         }
         let identity = Identity::find(self.credentials.as_deref(), &variables, session)?;
+        let upstream = Arc::new(AccountUpstream::new(identity.device()?));
+        let tls = self.tls(role, &variables)?;
+        let data_dir = data_dir(&variables, &identity, session);
         let config = HostConfig {
             role,
-            ..self.config(&variables, &identity, session)?
+            data_dir: Some(data_dir),
+            tls: tls.clone(),
+            ..self.config(&variables, &identity, Arc::clone(&upstream), tls.is_some())?
         };
-        runtime()?.block_on(until_stopped(session, &identity, config))
+        runtime()?.block_on(until_stopped(session, identity, upstream, config))
+    }
+
+    /// By flag or variable. `sync` has none: probes ask it in plain HTTP.
+    fn tls(&self, role: Role, variables: &Variables) -> Result<Option<Tls>, Failure> {
+        let cert = self.tls_cert.as_ref().or(variables.tls_cert.as_ref());
+        let key = self.tls_key.as_ref().or(variables.tls_key.as_ref());
+        match (cert, key) {
+            _ if role == Role::Sync => Ok(None),
+            (None, None) => Ok(None),
+            (Some(cert), Some(key)) => Tls::load(cert, key).map(Some).map_err(|error| {
+                Failure::new(
+                    error.to_string(),
+                    "check OP_TLS_CERT_FILE and OP_TLS_KEY_FILE (--tls-cert, --tls-key)",
+                )
+            }),
+            _ => Err(Failure::usage(
+                "TLS takes a certificate and a key, and one of them is missing",
+                "give both OP_TLS_CERT_FILE and OP_TLS_KEY_FILE",
+            )),
+        }
     }
 
     fn config(
         &self,
         variables: &Variables,
         identity: &Identity,
-        session: &Session,
+        upstream: Arc<AccountUpstream>,
+        with_tls: bool,
     ) -> Result<HostConfig, Failure> {
         let listen = match &self.listen {
             Some(text) => parse_listen(text)?,
-            None => variables.listen(false),
+            None => variables.listen(with_tls),
         };
         let engine: EngineKind = self
             .engine
@@ -166,12 +203,10 @@ impl LowServing {
                 .map(parse_listen)
                 .transpose()?,
         };
-        let upstream = AccountUpstream::new(identity.device()?);
         let credentials = &identity.credentials;
         Ok(HostConfig {
             listen,
             engine,
-            data_dir: Some(data_dir(variables, identity, session)),
             max_stale: self.max_stale.0,
             max_inline: u64::from(self.max_inline) * 1024,
             usage_budget: u64::from(self.usage_limit.max(1)) * 1024 * 1024,
@@ -181,7 +216,7 @@ impl LowServing {
             },
             metrics,
             ..HostConfig::new(
-                Arc::new(upstream),
+                upstream,
                 credentials.trust(),
                 credentials.signing_keys().to_vec(),
             )
@@ -198,11 +233,22 @@ fn data_dir(variables: &Variables, identity: &Identity, session: &Session) -> Pa
         .join(server.as_str().to_ascii_lowercase())
 }
 
-async fn until_stopped(session: &Session, identity: &Identity, config: HostConfig) -> Done {
+async fn until_stopped(
+    session: &Session,
+    identity: Identity,
+    upstream: Arc<AccountUpstream>,
+    config: HostConfig,
+) -> Done {
     let mut stop = Stop::listen()?;
+    let hangup = Stop::hangup()?;
+    let tls = config.tls.clone();
     let host = start(config).await?;
-    print(session, identity, host.addr())?;
-    stop.wait().await;
+    print(session, &identity, host.addr(), tls.is_some())?;
+    let reload = Reload::new(identity, upstream, tls, hangup);
+    tokio::select! {
+        () = stop.wait() => {}
+        () = reload.watch(&host) => {}
+    }
     tracing::info!("stopping");
     host.shutdown().await;
     Ok(())
@@ -221,8 +267,9 @@ async fn start(config: HostConfig) -> Result<RunningHost, StartError> {
     Host::start(config).await
 }
 
-fn print(session: &Session, identity: &Identity, addr: SocketAddr) -> Done {
-    let host = format!("http://{}", reachable(addr));
+fn print(session: &Session, identity: &Identity, addr: SocketAddr, with_tls: bool) -> Done {
+    let scheme = if with_tls { "https" } else { "http" };
+    let host = format!("{scheme}://{}", reachable(addr));
     let credentials = &identity.credentials;
     session.print(
         || {
