@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use sekisho_account::{
     Account, KeyFile, NewUser, clock,
     http::server::{Options, serve, tls_config},
+    protocol::AuditEntry,
     random::SystemRng,
 };
 use sekisho_core::{id::UserId, key::OperatorKey};
@@ -36,6 +37,16 @@ pub(super) enum LowAccount {
         #[command(flatten)]
         lock: Lock,
     },
+    /// Show what was changed in the account: who, what, when, from where; the latest first.
+    #[command(after_help = "Examples:\n  sekisho account audit --limit 20")]
+    Audit {
+        /// At most so many changes.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Only those before this number.
+        #[arg(long, value_name = "NUMBER")]
+        before: Option<u64>,
+    },
     /// Serve the account to operators and Connect servers.
     #[command(
         after_help = "Without a certificate it serves plain HTTP: for this machine, or behind a proxy that ends TLS.
@@ -62,6 +73,7 @@ impl LowAccount {
     pub(super) fn run(self, session: &Session) -> Done {
         match self {
             Self::Init { name, owner, lock } => init(session, &name, &owner, lock),
+            Self::Audit { limit, before } => audit(session, limit, before),
             Self::Serve(low) => low.run(session),
         }
     }
@@ -104,6 +116,41 @@ fn init(session: &Session, name: &str, owner: &str, lock: Lock) -> Done {
                 ("Owner:", user.id.to_string()),
                 ("Key file:", path.display().to_string()),
             ])
+        },
+    )
+}
+
+fn audit(session: &Session, limit: u32, before: Option<u64>) -> Done {
+    let entries = session.operator()?.audit(before, limit)?;
+    let row = |entry: &AuditEntry| {
+        [
+            entry.number.to_string(),
+            entry.at.to_rfc3339(),
+            entry.who.clone(),
+            entry.from.clone(),
+            entry.what.clone(),
+            entry.objects.join(" "),
+        ]
+    };
+    session.print(
+        || {
+            let entries = entries.iter().map(|entry| {
+                json!({
+                    "number": entry.number,
+                    "at": entry.at.to_rfc3339(),
+                    "who": entry.who,
+                    "from": entry.from,
+                    "what": entry.what,
+                    "objects": entry.objects,
+                })
+            });
+            entries.collect()
+        },
+        || {
+            output::table(
+                ["NUMBER", "AT", "WHO", "FROM", "WHAT", "OBJECTS"],
+                entries.iter().map(row).collect(),
+            )
         },
     )
 }

@@ -1,6 +1,7 @@
 //! `sekisho connect group`: who manages Connect servers.
 
 use clap::{Args, Subcommand};
+use sekisho_account::Operator;
 use sekisho_core::id::EnvironmentId;
 use serde_json::json;
 
@@ -18,6 +19,12 @@ Examples:\n  sekisho connect group grant --group Platform --server staging"
     Grant(LowManager),
     /// Take that from a group.
     Revoke(LowManager),
+    /// Drop a Connect server's own list of managers: those of all servers count again.
+    Reset {
+        /// The Connect server, by name or id.
+        #[arg(long)]
+        server: String,
+    },
 }
 
 #[derive(Args)]
@@ -36,7 +43,11 @@ pub(in super::super) struct LowManager {
 impl LowManagers {
     pub(super) fn run(self, session: &Session) -> Done {
         let operator = session.operator()?;
-        let (Self::Grant(wanted) | Self::Revoke(wanted)) = &self;
+        let (wanted, is_granted) = match &self {
+            Self::Grant(wanted) => (wanted, true),
+            Self::Revoke(wanted) => (wanted, false),
+            Self::Reset { server } => return reset(session, &operator, server),
+        };
         let group = choose::group(&operator, &wanted.group)?;
         let servers: Vec<Option<EnvironmentId>> = match &wanted.server {
             Some(server) => vec![Some(choose::server(&operator, server)?.id)],
@@ -46,7 +57,6 @@ impl LowManagers {
             }
             None => vec![None],
         };
-        let is_granted = matches!(self, Self::Grant(_));
         for server in &servers {
             if is_granted {
                 operator.grant_manager(*server, group.id)?;
@@ -71,4 +81,13 @@ impl LowManagers {
             },
         )
     }
+}
+
+fn reset(session: &Session, operator: &Operator, server: &str) -> Done {
+    let server = choose::server(operator, server)?;
+    operator.reset_managers(server.id)?;
+    session.print(
+        || json!({ "server": server.id, "own_managers": false }),
+        || output::line(&format!("Reset: {}", server.id)),
+    )
 }

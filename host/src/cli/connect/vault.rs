@@ -1,9 +1,15 @@
 //! `sekisho connect vault`.
 
 use clap::{Args, Subcommand};
+use sekisho_account::Operator;
+use sekisho_core::id::VaultId;
 use serde_json::json;
 
-use super::super::{Session, choose, failure::Done, output};
+use super::super::{
+    Session, choose,
+    failure::{Done, Failure},
+    output,
+};
 
 #[derive(Subcommand)]
 pub(in super::super) enum LowGrant {
@@ -31,22 +37,36 @@ impl LowGrant {
         let operator = session.operator()?;
         let (Self::Grant(pair) | Self::Revoke(pair)) = &self;
         let server = choose::server(&operator, &pair.server)?;
-        let vault = choose::vault(&operator, &pair.vault)?;
         let is_granted = matches!(self, Self::Grant(_));
-        if is_granted {
+        let (vault, name) = if is_granted {
+            let vault = choose::vault(&operator, &pair.vault)?;
             operator.grant_vault(server.id, vault.id)?;
+            (vault.id, vault.attributes.name)
         } else {
-            operator.revoke_vault(server.id, vault.id)?;
-        }
+            let (vault, name) = to_revoke(&operator, &pair.vault)?;
+            operator.revoke_vault(server.id, vault)?;
+            (vault, name)
+        };
         let word = if is_granted { "Granted" } else { "Revoked" };
         session.print(
-            || json!({ "server": server.id, "vault": vault.id, "granted": is_granted }),
+            || json!({ "server": server.id, "vault": vault, "granted": is_granted }),
             || {
                 output::line(&output::plain(&format!(
-                    "{word}: vault {}, Connect server {}",
-                    vault.attributes.name, server.name
+                    "{word}: vault {name}, Connect server {}",
+                    server.name
                 )))
             },
         )
+    }
+}
+
+/// A manager may take away a vault they cannot open: by its id, which needs no name.
+fn to_revoke(operator: &Operator, wanted: &str) -> Result<(VaultId, String), Failure> {
+    match VaultId::parse(wanted) {
+        Ok(id) => Ok((id, id.to_string())),
+        Err(_) => {
+            let vault = choose::vault(operator, wanted)?;
+            Ok((vault.id, vault.attributes.name))
+        }
     }
 }
