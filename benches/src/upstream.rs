@@ -179,6 +179,7 @@ impl Account {
         let mut state = self.lock();
         let items = std::mem::take(&mut state.unsent);
         FeedPage {
+            after: None,
             cursor: state.version.to_string(),
             more: false,
             reset: false,

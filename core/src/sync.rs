@@ -147,6 +147,9 @@ pub struct GoneItem {
 /// One page of an environment's change feed: everything that changed after a cursor, each thing in its newest state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedPage {
+    /// The cursor that this page follows, so that a page of another place cannot pass for it. Absent = not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<alloc::string::String>,
     /// Where the next page, or the next tick, goes on. Opaque; the empty text is the beginning.
     pub cursor: alloc::string::String,
     /// Whether more pages follow now.

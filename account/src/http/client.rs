@@ -36,6 +36,12 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long a request may take, beyond what it was told to wait.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The same for what a client of a host waits for.
+const CLIENTS_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long until an answer begins, beyond what it was told to wait.
+const BEGIN: Duration = Duration::from_secs(20);
+
 /// Where an account is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Address {
@@ -100,6 +106,8 @@ impl Http {
         authorization: Option<&SecretText>,
         body: &(impl Serialize + ?Sized),
     ) -> Result<HttpResponse<Body>, AccountError> {
+        // A host proves itself by the header, and its clients wait; an operator can wait longer.
+        let patience = authorization.map_or(PATIENCE, |_| CLIENTS_PATIENCE);
         let body = serde_json::to_vec(body)
             .map_err(|_| AccountError::invalid("it cannot be written as JSON"))?;
         let mut request = self
@@ -107,7 +115,7 @@ impl Http {
             .post(format!("{}{path}", self.base))
             .content_type("application/json")
             .config()
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(patience))
             .build();
         if let Some(authorization) = authorization {
             // EXPOSE: into the header.

@@ -82,6 +82,7 @@ impl Account {
                 self.head_key(),
             );
             let (mut page, at) = feed.page(head)?;
+            page.after = Some(cursor.to_owned());
             page.cursor = at.cursor(environment);
             page.reset = reset;
             page.signing_keys = environments::endorsed_keys(db, environment)?;
@@ -270,6 +271,7 @@ impl Page {
     fn new(head: SignedHead) -> Self {
         Self {
             page: FeedPage {
+                after: None,
                 cursor: String::new(),
                 more: false,
                 reset: false,

@@ -182,6 +182,7 @@ impl State {
     fn page(self, reset: bool) -> Result<FeedPage, StoreError> {
         let damaged = |what| move |_| StoreError::Damaged(what);
         Ok(FeedPage {
+            after: None,
             cursor: self.cursor,
             more: false,
             reset,

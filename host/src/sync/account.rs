@@ -28,6 +28,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(10);
 /// An account, by one of its doors for hosts.
 pub struct AccountUpstream {
     device: RwLock<Arc<dyn Device>>,
+    page: u32,
     /// The environment's version as it was last told: to tick twice for one version is of no use.
     told: AtomicU64,
     /// Waits that failed since one succeeded.
@@ -36,9 +37,15 @@ pub struct AccountUpstream {
 
 impl AccountUpstream {
     /// Through this door.
-    pub fn new(device: Arc<dyn Device>) -> Self {
+    pub const fn new(device: Arc<dyn Device>) -> Self {
+        Self::paged(device, PAGE)
+    }
+
+    /// With so many things on a page of the feed.
+    pub const fn paged(device: Arc<dyn Device>, page: u32) -> Self {
         Self {
             device: RwLock::new(device),
+            page,
             told: AtomicU64::new(0),
             failures: AtomicU32::new(0),
         }
@@ -66,7 +73,11 @@ impl AccountUpstream {
 
 impl Upstream for AccountUpstream {
     fn changes(&self, cursor: &str) -> Result<FeedPage, UpstreamError> {
-        let page = self.device().changes(cursor, PAGE).map_err(told)?;
+        let page = self.device().changes(cursor, self.page).map_err(told)?;
+        if page.after.as_ref().is_some_and(|after| after != cursor) {
+            let why = "it sent a page of another place in the feed";
+            return Err(UpstreamError::Garbled(why.to_owned()));
+        }
         self.told.store(page.head.version, Ordering::Relaxed);
         Ok(page)
     }

@@ -10,7 +10,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sekisho_core::{
@@ -28,6 +28,8 @@ const LONGEST_LINE: usize = 256;
 /// Ticks until a write must be seen. One is enough unless the account answers from a copy of itself.
 const MOST_TICKS: u32 = 5;
 const BETWEEN_TICKS: Duration = Duration::from_millis(50);
+/// What took longer is not tried again: the client has waited enough.
+const QUICK: Duration = Duration::from_secs(2);
 /// Before a write that got no answer is sent again.
 const RETRIES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(300)];
 
@@ -242,6 +244,7 @@ impl Shared {
         let mut pauses = RETRIES.iter();
         loop {
             let (upstream, send) = (Arc::clone(&self.upstream), Arc::clone(send));
+            let began = Instant::now();
             let sent = tokio::task::spawn_blocking(move || send(&*upstream))
                 .await
                 .map_err(|_| Fault::Unavailable)?;
@@ -261,11 +264,11 @@ impl Shared {
                 (UpstreamError::NotAsked(_), _) if !was_unclear => {
                     return Ok(Sent::Refused(Fault::Unavailable));
                 }
-                (_, Some(pause)) => {
+                (_, Some(pause)) if began.elapsed() < QUICK => {
                     was_unclear = true;
                     tokio::time::sleep(*pause).await;
                 }
-                (_, None) => return Ok(Sent::Unclear(Fault::Unavailable)),
+                _ => return Ok(Sent::Unclear(Fault::Unavailable)),
             }
         }
     }

@@ -351,6 +351,7 @@ impl Upstream for MemoryAccount {
         let state = self.state.lock().unwrap();
         let since: u64 = cursor.parse().unwrap_or(0);
         let mut page = FeedPage {
+            after: None,
             cursor: state.version.to_string(),
             more: false,
             reset: false,
