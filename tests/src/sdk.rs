@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::LazyLock,
 };
 
 use sekisho_host::import::fixture::{self, Sample};
@@ -155,6 +156,36 @@ pub fn skip(test: &str, why: &str) {
         "{test}: {why}"
     );
     eprintln!("SKIPPED {test}: {why}");
+}
+
+/// The interpreter of an environment that has the vendor's Python SDK, or why there is none.
+pub fn python() -> &'static Result<PathBuf, String> {
+    static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+        if !is_there("python3", "--version") {
+            return Err("no `python3` on PATH".into());
+        }
+        let (home, wanted) = (
+            installed("python"),
+            folder("python").join("requirements.txt"),
+        );
+        let stamp = fs::read_to_string(&wanted).unwrap();
+        let python = home.join("venv/bin/python");
+        let mut make = Command::new("python3");
+        make.args(["-m", "venv", "--clear"]).arg(home.join("venv"));
+        let mut fill = Command::new(&python);
+        fill.args([
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--quiet",
+            "--requirement",
+        ])
+        .arg(wanted);
+        install(&home, &stamp, &mut [make, fill])?;
+        Ok(python)
+    });
+    &PYTHON
 }
 
 /// Installs what is not installed yet, by commands run in order. What `stamp` says is what is wanted: when it changes, or
