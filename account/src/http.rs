@@ -9,6 +9,7 @@
 //! | `GET chunk/{vault}/{item}/{file}/{index}` | device | → the sealed bytes |
 //! | `POST usage` | device | array of [`crate::UsageReport`] → 204 |
 //! | `GET health` | anyone | → `{"status": "ok"}` |
+//! | `GET openapi.json` | anyone | → [`OPENAPI`] |
 //!
 //! A device proves itself by `Authorization: Device <environment>.<device secret>`. A refusal is [`Refused`] in JSON.
 //!
@@ -24,6 +25,23 @@ use crate::AccountError;
 pub mod client;
 #[cfg(feature = "server")]
 pub mod server;
+
+/// All of this in OpenAPI 3.1, with every request, answer and refusal. A test holds it against the code.
+pub const OPENAPI: &str = include_str!("http/openapi.json");
+
+/// Every way in: method and path under `/account/v1/`; `{…}` stands for one segment. Nothing else is answered.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("POST", "submit"),
+    ("GET", "feed"),
+    ("GET", "wait"),
+    ("POST", "put"),
+    ("POST", "delete"),
+    ("POST", "chunk"),
+    ("GET", "chunk/{vault}/{item}/{file}/{index}"),
+    ("POST", "usage"),
+    ("GET", "health"),
+    ("GET", "openapi.json"),
+];
 
 /// Where everything is.
 pub(crate) const ROOT: &str = "/account/v1/";

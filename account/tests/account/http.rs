@@ -199,7 +199,7 @@ fn everything_works_under_tls_and_a_stranger_is_not_trusted() {
         let owner = world.owner_through(RemoteAccount::new(&address).unwrap());
         assert!(matches!(
             refused(owner.whoami()),
-            AccountError::Unreachable(_)
+            AccountError::Insecure { .. }
         ));
     }
 }

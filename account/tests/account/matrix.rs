@@ -598,3 +598,19 @@ fn everyone_may_do_what_the_table_says_and_nothing_else() {
         wrong.join("\n")
     );
 }
+
+/// Every request of the table, and what the owner gets for it.
+pub(crate) fn exchanges() -> Vec<(&'static str, Value)> {
+    let world = World::new();
+    let cast = cast(&world);
+    let mut found = Vec::new();
+    for (_, _, make) in TABLE {
+        let stage = things(&world, &cast);
+        let request = make(&stage);
+        found.push(("Request", serde_json::to_value(&request).unwrap()));
+        if let Ok(response) = world.execute(request) {
+            found.push(("Response", serde_json::to_value(&response).unwrap()));
+        }
+    }
+    found
+}

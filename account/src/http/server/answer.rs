@@ -26,6 +26,15 @@ pub(super) fn bytes(body: Vec<u8>) -> Answer {
     with(StatusCode::OK, "application/octet-stream", body.into())
 }
 
+/// JSON that is always the same.
+pub(super) fn document(json: &'static str) -> Answer {
+    with(
+        StatusCode::OK,
+        "application/json",
+        Bytes::from_static(json.as_bytes()),
+    )
+}
+
 pub(super) fn nothing() -> Answer {
     let mut answer = Answer::default();
     *answer.status_mut() = StatusCode::NO_CONTENT;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Account, AccountError, SignedRequest, UsageReport, clock,
-    http::{MAX_WAIT, ROOT, SCHEME, Version},
+    http::{MAX_WAIT, OPENAPI, ROOT, ROUTES, SCHEME, Version},
 };
 
 type Answered = Result<Answer, AccountError>;
@@ -30,7 +30,11 @@ pub(super) async fn answer(
 ) -> Answered {
     let unknown = || AccountError::missing("resource", head.uri.path());
     let path = head.uri.path().strip_prefix(ROOT).ok_or_else(unknown)?;
+    if !is_known(&head.method, path) {
+        return Err(unknown());
+    }
     match (&head.method, path) {
+        (&Method::GET, "openapi.json") => Ok(answer::document(OPENAPI)),
         (&Method::GET, "health") => answer::json(&serde_json::json!({"status": "ok"})),
         (&Method::POST, "submit") => submit(&body, from, &shared).await,
         _ => {
@@ -44,6 +48,16 @@ pub(super) async fn answer(
             }
         }
     }
+}
+
+/// Whether it is one of [`ROUTES`].
+fn is_known(method: &Method, path: &str) -> bool {
+    ROUTES.iter().any(|(known, route)| {
+        let fits = |(wanted, given): (&str, &str)| wanted.starts_with('{') || wanted == given;
+        *known == method.as_str()
+            && route.matches('/').count() == path.matches('/').count()
+            && route.split('/').zip(path.split('/')).all(fits)
+    })
 }
 
 async fn submit(body: &[u8], from: String, shared: &Shared) -> Answered {
