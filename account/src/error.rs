@@ -74,6 +74,14 @@ pub enum AccountError {
         /// Its type.
         kind: VaultType,
     },
+    /// The caller's: 1Password is the vault's truth, and its bridge does not write.
+    #[error(
+        "vault '{0}' is mirrored from 1Password for reading only: change it there, or run the bridge with --write"
+    )]
+    MirrorReadOnly(VaultId),
+    /// The caller's: 1Password, which is the vault's truth, does not take the write.
+    #[error("1Password refuses the write: `sekisho bridge status` says why")]
+    RefusedUpstream,
     /// The caller's: a token cannot exceed its server.
     #[error(
         "Connect server '{environment}' has no access to vault '{vault}': grant it first with `sekisho connect vault grant`"
@@ -187,6 +195,7 @@ impl AccountError {
             Self::Missing { .. } => Fault::Missing,
             Self::Conflict { .. } => Fault::Conflict,
             Self::TooLarge { .. } => Fault::TooLarge,
+            Self::MirrorReadOnly(_) => Fault::ReadOnly,
             Self::Store(_)
             | Self::File(_)
             | Self::NewerDatabase { .. }

@@ -89,6 +89,7 @@ impl Refused {
             | AccountError::NotOwner(_)
             | AccountError::NoVaultAccess(_)
             | AccountError::NotGrantable { .. }
+            | AccountError::MirrorReadOnly(_)
             | AccountError::OutsideEnvironment { .. }
             | AccountError::TokenRefused { .. } => 403,
             AccountError::Missing { .. } => 404,
@@ -96,7 +97,7 @@ impl Refused {
             | AccountError::NameTaken { .. }
             | AccountError::LastOwner => 409,
             AccountError::TooLarge { .. } => 413,
-            AccountError::Invalid(_) => 400,
+            AccountError::Invalid(_) | AccountError::RefusedUpstream => 400,
             _ => 503,
         }
     }

@@ -13,8 +13,11 @@ use sekisho_core::{
 };
 use serde::{Deserialize, Serialize};
 
+mod parked;
 mod shapes;
 mod signed;
+
+pub use parked::{MAX_PARKED_WAIT, Parked, ParkedOutcome, ParkedWrite, SettledItem};
 
 pub use shapes::{
     AccountInfo, AuditEntry, DeviceInfo, EnvironmentInfo, EnvironmentKeyInfo, EnvironmentState,
@@ -138,6 +141,31 @@ pub enum Request {
         expect: u64,
         /// The new ones.
         attributes: Sealed,
+    },
+    /// Says that another account is a vault's truth and that the caller mirrors it: clients' writes are refused, or
+    /// parked for the caller → [`Response::Done`].
+    MirrorVault {
+        /// Which.
+        vault: VaultId,
+        /// Whether clients may write.
+        writes: bool,
+    },
+    /// Writes parked for the caller, oldest first; waits a while if there are none → [`Response::Parked`].
+    ParkedWrites {
+        /// Milliseconds to wait, at most [`MAX_PARKED_WAIT`].
+        wait: u32,
+    },
+    /// Says that a parked write is about to be done: from now on its client waits for the outcome → [`Response::Done`].
+    TakeParked {
+        /// Which.
+        id: String,
+    },
+    /// Ends a parked write → [`Response::Done`].
+    FinishParked {
+        /// Which.
+        id: String,
+        /// How.
+        outcome: ParkedOutcome,
     },
     /// Removes a vault for good, with all that is in it → [`Response::Done`].
     DeleteVault {
@@ -427,4 +455,6 @@ pub enum Response {
     UsageReport(Vec<UsageRow>),
     /// Changes, newest first.
     Audit(Vec<AuditEntry>),
+    /// Parked writes, oldest first.
+    Parked(Vec<ParkedWrite>),
 }

@@ -1,9 +1,9 @@
 //! How many requests there may be, and when the next ones (op-account.md §E.2). Pure: the time is an argument.
 //!
-//! What limits is the account's day, which all of its service accounts share. The *pace* is an even day: so much of it
-//! as has passed, but never less than half, so that a first mirror need not wait. Below 50 % of the pace polls come at
-//! their interval, from there at twice of it, and from 80 % on only clients' writes use requests. So a day's polls end
-//! at 80 % of it, whatever happens upstream, and a fifth is left for writes and for others.
+//! What limits is the account's day, which all of its service accounts share. Polls may use 80 % of it, the rest is for
+//! clients' writes and for others. What is left of that share is spread evenly over what is left of the day, by what
+//! polls cost lately: so polls come at their interval while little happens, and slow down instead of stopping when much
+//! does. From 50 % of an even pace on they come at half the rate in any case. At 80 % of the day only writes use requests.
 
 use sekisho_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,16 @@ const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 /// Percent of the pace from which on polls come at half the rate.
 const SLOW: u64 = 50;
-/// Percent from which on there are none.
+/// Percent of the day from which on there are none.
 const WRITES_ONLY: u64 = 80;
+/// Percent of the day that polls are spread for: what is between is for those that cost more than usual.
+const AIM: u64 = 75;
+/// A day younger than this counts as this old: a first mirror is no pace.
+const YOUNG: u64 = DAY / 12;
+/// Requests of a poll above which it is no measure for the next one: a first mirror, an import upstream.
+const USUAL: u64 = 40;
+/// Hundredths, to keep fractions of requests.
+const PARTS: u64 = 100;
 /// Percent of an hour's limit that is used.
 const OF_HOUR: u64 = 90;
 /// Failed sign-ins after which nothing more is sent: they may count, and for everyone on the account.
@@ -128,6 +136,10 @@ pub struct Ledger {
     failed_sign_ins: u32,
     /// When the last poll began; 0 = never.
     last_poll: u64,
+    /// Requests of the day when it began.
+    before_poll: u64,
+    /// What a poll cost lately, in hundredths of a request.
+    poll_cost: u64,
 }
 
 /// Why a request has to wait.
@@ -192,6 +204,11 @@ impl Budget {
         self.ledger.day.at(now.seconds(), DAY).total()
     }
 
+    /// When the last poll began.
+    pub const fn last_poll(&self) -> Timestamp {
+        Timestamp::from_seconds(self.ledger.last_poll)
+    }
+
     /// Refused sign-ins in a row.
     pub const fn failed_sign_ins(&self) -> u32 {
         self.ledger.failed_sign_ins
@@ -229,8 +246,20 @@ impl Budget {
     }
 
     /// Notes that a poll begins.
-    pub const fn polled(&mut self, now: Timestamp) {
+    pub fn polling(&mut self, now: Timestamp) {
         self.ledger.last_poll = now.seconds();
+        self.ledger.before_poll = self.used_today(now);
+    }
+
+    /// Notes that the poll that began last ended.
+    pub fn polled(&mut self, now: Timestamp) {
+        let cost = self.used_today(now).saturating_sub(self.ledger.before_poll);
+        self.ledger.poll_cost = match self.ledger.poll_cost {
+            0 if cost > USUAL => 0,
+            0 => cost.max(1) * PARTS,
+            // One that is dear for once does not count whole; if they stay dear, it gets there soon.
+            usual => (usual * 3 + (cost.max(1) * PARTS).min((usual * 2).max(USUAL * PARTS))) / 4,
+        };
     }
 
     /// Percent of the pace that is used.
@@ -238,27 +267,33 @@ impl Budget {
         let now = now.seconds();
         let day = self.ledger.day.at(now, DAY);
         let passed = if day.begin == 0 { 0 } else { now - day.begin };
-        let pace = self.plan.per_day * passed.max(DAY / 2);
+        let pace = self.plan.per_day * passed.max(YOUNG);
         day.total() * 100 * DAY / pace.max(1)
     }
 
     /// Seconds between polls now.
     pub fn interval(&self, now: Timestamp) -> u64 {
-        if self.used_percent(now) >= SLOW {
+        let interval = if self.used_percent(now) >= SLOW {
             self.plan.interval * 2
         } else {
             self.plan.interval
-        }
+        };
+        interval.max(self.affordable(now))
+    }
+
+    /// Seconds between polls so that what is left lasts to the end of the day.
+    fn affordable(&self, now: Timestamp) -> u64 {
+        let now = now.seconds();
+        let day = self.ledger.day.at(now, DAY);
+        let end = if day.begin == 0 { now } else { day.begin } + DAY;
+        let share = self.plan.per_day * AIM / 100;
+        let left = share.saturating_sub(day.total()).max(1);
+        (end - now).min(DAY) * self.ledger.poll_cost / (left * PARTS)
     }
 
     /// Whether a poll may begin.
     pub fn may_poll(&self, now: Timestamp) -> Result<(), Hold> {
-        self.may_read(now, 2)?;
-        if self.used_percent(now) >= WRITES_ONLY {
-            let back = self.back_in_pace(now.seconds());
-            return Err(Hold::Spent(Timestamp::from_seconds(back)));
-        }
-        Ok(())
+        self.may_read(now, 2)
     }
 
     /// Whether a poll that began may send so many more requests: it may leave the pace, but not the polls' share of the
@@ -301,13 +336,6 @@ impl Budget {
             return Err(Hold::Limited(until));
         }
         Ok(())
-    }
-
-    /// When an even day has caught up with what was used.
-    fn back_in_pace(&self, now: u64) -> u64 {
-        let day = self.ledger.day.at(now, DAY);
-        let after = day.total() * 100 * DAY / (self.plan.per_day * WRITES_ONLY).max(1) + 1;
-        (day.begin + after.min(DAY)).max(now + 1)
     }
 
     /// When the next poll is due.
@@ -353,31 +381,38 @@ mod tests {
     }
 
     #[test]
-    fn it_slows_down_at_half_and_stops_at_four_fifths_of_the_pace() {
+    fn it_slows_down_at_half_of_the_pace_and_leaves_a_fifth_of_the_day() {
         let mut budget = budget();
-        budget.spend(at(0), &reads(240));
+        budget.spend(at(0), &reads(40));
         assert_eq!(budget.interval(at(1)), 300);
-        budget.spend(at(2), &reads(20));
-        assert_eq!(budget.interval(at(3)), 600, "260 of the first half's 500");
-        assert!(budget.may_poll(at(3)).is_ok());
-        budget.spend(at(4), &reads(150));
-        let Err(Hold::Spent(until)) = budget.may_poll(at(5)) else {
-            panic!("410 of 500 is more than four fifths");
-        };
-        assert!(budget.may_poll(until).is_ok());
-        assert!(
-            budget
-                .may_poll(Timestamp::from_seconds(until.seconds() - 60))
-                .is_err()
-        );
-        assert!(budget.may_read(at(5), 390).is_ok(), "what began may end");
-        assert!(
-            budget.may_read(at(5), 391).is_err(),
-            "within four fifths of the day"
-        );
+        budget.spend(at(2), &reads(10));
+        assert_eq!(budget.interval(at(3)), 600, "50 of two hours' 83");
+        assert_eq!(budget.interval(at(DAY / 2)), 300, "50 of half a day's 500");
+        budget.spend(at(4), &reads(745));
+        assert!(budget.may_read(at(5), 5).is_ok());
+        assert_eq!(budget.may_read(at(5), 6), Err(Hold::Spent(at(DAY))));
         assert!(budget.may_write(at(5), 3).is_ok(), "writes go on");
-        assert_eq!(budget.used_today(at(5)), 410);
+        assert_eq!(budget.used_today(at(5)), 795);
         assert_eq!(budget.used_today(at(DAY + 1)), 0, "another day");
+    }
+
+    #[test]
+    fn dear_polls_come_less_often() {
+        let mut budget = budget();
+        budget.polling(at(0));
+        budget.spend(at(0), &reads(10));
+        budget.polled(at(1));
+        let interval = budget.interval(at(1));
+        assert!(
+            (1_100..=1_200).contains(&interval),
+            "{interval}: 740 for a day, 10 each"
+        );
+        for round in 1..20 {
+            budget.polling(at(round * 1_000));
+            budget.spend(at(round * 1_000), &reads(1));
+            budget.polled(at(round * 1_000));
+        }
+        assert_eq!(budget.interval(at(20_000)), 300, "cheap again");
     }
 
     #[test]
@@ -440,8 +475,9 @@ mod tests {
         let (mut now, mut polls) = (0, 0);
         while now < DAY {
             if budget.next_poll(at(now)) <= at(now) {
-                budget.polled(at(now));
+                budget.polling(at(now));
                 budget.spend(at(now), &reads(10));
+                budget.polled(at(now));
                 polls += 1;
             }
             now += 10;

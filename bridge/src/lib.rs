@@ -8,6 +8,7 @@
 //! | [`map`] | the SDK's item to Connect's and back | plaintext |
 //! | [`plan`], [`budget`] | what to fetch, and when; pure | ids, dates, counts |
 //! | [`state`] | what is remembered over restarts | ids, dates, counts |
+//! | [`runner`], [`report`] | polls and writes until it is stopped; what it says of itself | ids, dates, counts |
 //! | [`mirror`] | one poll: fetch, map, seal, push | plaintext, vault keys |
 //!
 //! Towards the account the bridge is an ordinary operator: it seals with vault keys it holds and pushes over the
@@ -29,6 +30,8 @@ pub mod map;
 pub mod mirror;
 pub mod net;
 pub mod plan;
+pub mod report;
+pub mod runner;
 pub mod state;
 pub mod vendor;
 

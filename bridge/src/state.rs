@@ -34,6 +34,17 @@ pub struct Quarantined {
     pub retry: u64,
 }
 
+/// A write that 1Password refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Its item, or the id that a new one was to have.
+    pub item: ItemId,
+    /// The vendor's sentence, without what it quotes.
+    pub reason: String,
+    /// When, in milliseconds.
+    pub at: u64,
+}
+
 /// A file whose content is still to be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PendingFile {
@@ -69,6 +80,12 @@ pub struct State {
     /// Files whose content is still to come.
     #[serde(default)]
     pub files: Vec<PendingFile>,
+    /// Records under the ids that clients' servers thought of for new items, and until when they stay, in milliseconds.
+    #[serde(default)]
+    pub pointers: BTreeMap<ItemId, u64>,
+    /// Writes that 1Password refused, the latest last.
+    #[serde(default)]
+    pub refusals: Vec<Refusal>,
     /// For `bridge status`.
     #[serde(default)]
     pub report: Report,

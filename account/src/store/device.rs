@@ -12,8 +12,8 @@ use sekisho_core::{
     time::Timestamp,
 };
 
-use super::{Account, change::Actor, chunks, environments, grants, items, tokens};
-use crate::AccountError;
+use super::{Account, change::Actor, chunks, environments, grants, items, mirrors, tokens};
+use crate::{AccountError, protocol::Parked};
 
 impl Account {
     /// Whose device this is. A deleted environment's is still known, see [`Account::changes`]: it gets a signed head
@@ -32,6 +32,11 @@ impl Account {
         request: &PutRequest,
         now: Timestamp,
     ) -> Result<(), AccountError> {
+        if self.is_parked(&request.vault)? {
+            check_next_version(request)?;
+            let write = Parked::Put(Box::new(request.clone()));
+            return self.park(environment, &request.token, &write, now);
+        }
         let item = &request.item;
         let objects = [
             environment.as_str(),
@@ -41,6 +46,7 @@ impl Account {
         let actor = of_token(&request.token, now);
         self.change(&actor, "item.put", &objects, |change| {
             tokens::require_write(change, environment, &request.token, &request.vault)?;
+            mirrors::require_none(change, &request.vault)?;
             check_next_version(request)?;
             items::put(change, &request.vault, request.expect, item)?;
             chunks::settle(
@@ -76,6 +82,7 @@ impl Account {
         ];
         self.change(&of_token(token, now), "chunk.put", &objects, |change| {
             tokens::require_write(change, environment, token, vault)?;
+            mirrors::require_none(change, vault)?;
             items::version(change, vault, item)?;
             let place = FilePlace {
                 vault: *vault,
@@ -99,9 +106,14 @@ impl Account {
             item,
             version,
         } = request;
+        if self.is_parked(vault)? {
+            let write = Parked::Delete(request.clone());
+            return self.park(environment, token, &write, now);
+        }
         let objects = [environment.as_str(), vault.as_str(), item.as_str()];
         self.change(&of_token(token, now), "item.delete", &objects, |change| {
             tokens::require_write(change, environment, token, vault)?;
+            mirrors::require_none(change, vault)?;
             items::delete(change, vault, item, Some(*version))
         })
     }

@@ -9,8 +9,8 @@ use sekisho_core::{
 use super::{
     Account, Caller, audit,
     change::{Actor, Change},
-    chunks, environments, grants, groups, items, managers, permission, rotation, sharing, tokens,
-    usage, users, vaults,
+    chunks, environments, grants, groups, items, managers, mirrors, permission, rotation, sharing,
+    tokens, usage, users, vaults,
 };
 use crate::{AccountError, Request, Response};
 
@@ -172,6 +172,20 @@ impl Account {
             } => self.act_in(caller, "vault.edit", &vault, "", |change| {
                 vaults::edit(change, &vault, expect, &attributes)
             }),
+            Request::MirrorVault { vault, writes } => {
+                self.act_in(caller, "vault.mirror", &vault, "", |change| {
+                    mirrors::mark(change, &caller.user, &vault, writes)
+                })
+            }
+            Request::ParkedWrites { wait } => self.parked(caller, wait),
+            Request::TakeParked { id } => self.act(caller, "write.take", &[&id], |change| {
+                mirrors::take(change, &caller.user, &id)
+            }),
+            Request::FinishParked { id, outcome } => {
+                self.act(caller, "write.finish", &[&id], |change| {
+                    mirrors::finish(change, &caller.user, &id, &outcome)
+                })
+            }
             Request::DeleteVault { vault } => {
                 self.act_in(caller, "vault.delete", &vault, "", |change| {
                     vaults::delete(change, &vault)

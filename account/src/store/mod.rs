@@ -39,6 +39,7 @@ mod grants;
 mod groups;
 mod items;
 mod managers;
+mod mirrors;
 mod names;
 mod permission;
 mod pool;

@@ -26,6 +26,10 @@
 //! **tokens** and **token_grants** are what hosts need to check a token; `keys` is a JSON array of wrapped keys. A
 //! revoked token stays, its wrapped keys do not.
 //!
+//! **mirrors** are vaults whose truth is a 1Password account: only the user who mirrors them writes there. **parked** has
+//! a row for each client's write to one, until it was done upstream: `request` is the sealed write as JSON, emptied when
+//! it ended; rows go after a day.
+//!
 //! **nonces** remembers operators' requests for as long as they
 //! could be replayed. **audit** has a row for each change. **accesses** has a row for each access that hosts reported,
 //! under the host's own number for it, or for several equal ones that a host added up; **access_days** adds them up by day, so that a report reads thousands of rows
@@ -41,7 +45,7 @@ use crate::AccountError;
 const APPLICATION_ID: i64 = 0x5345_4b49;
 
 /// Number n brings a database from version n to n + 1. Committed ones never change.
-const MIGRATIONS: &[&str] = &[V1, V2, V3];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// The version this program writes.
 const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -311,6 +315,25 @@ const V3: &str = "
 ALTER TABLE users ADD COLUMN endorser    TEXT;
 ALTER TABLE users ADD COLUMN standing    TEXT CHECK (standing IN ('USER', 'ADMINISTRATOR', 'OWNER'));
 ALTER TABLE users ADD COLUMN endorsement BLOB CHECK (length(endorsement) = 64);
+";
+
+/// Vaults that another account is the truth of, and clients' writes to them on their way there.
+const V4: &str = "
+CREATE TABLE mirrors (
+    vault           TEXT    PRIMARY KEY REFERENCES vaults,
+    user            TEXT    NOT NULL REFERENCES users,
+    writes          INTEGER NOT NULL CHECK (writes IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE parked (
+    number          INTEGER PRIMARY KEY AUTOINCREMENT,
+    id              TEXT    NOT NULL UNIQUE,
+    vault           TEXT    NOT NULL REFERENCES vaults,
+    environment     TEXT    NOT NULL REFERENCES environments,
+    state           TEXT    NOT NULL CHECK (state IN ('WAITING', 'TAKEN', 'DONE', 'CONFLICT', 'REFUSED', 'UNAVAILABLE')),
+    stored          INTEGER NOT NULL,
+    request         TEXT    NOT NULL
+) STRICT;
 ";
 
 #[cfg(test)]

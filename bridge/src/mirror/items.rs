@@ -7,7 +7,7 @@ use sekisho_core::{
     file::{CHUNK, FileEntry, FileKey},
     id::{ItemId, VaultId},
     item::stored::StoredItem,
-    records::Expect,
+    records::{Expect, ItemRecord},
     time::Timestamp,
     token::WriteAccess,
 };
@@ -24,11 +24,23 @@ use crate::{
 const ATTEMPTS: usize = 3;
 
 /// What is being compared.
-struct Comparison<'a> {
-    vault: VaultId,
+pub(super) struct Comparison<'a> {
+    pub(super) vault: VaultId,
     dates: BTreeMap<ItemId, Timestamp>,
-    access: WriteAccess,
+    pub(super) access: WriteAccess,
     polled: &'a mut Polled,
+}
+
+impl<'a> Comparison<'a> {
+    /// Of single items.
+    pub(super) const fn of(vault: VaultId, access: WriteAccess, polled: &'a mut Polled) -> Self {
+        Self {
+            vault,
+            dates: BTreeMap::new(),
+            access,
+            polled,
+        }
+    }
 }
 
 impl<C: OpClient> Mirror<C> {
@@ -66,7 +78,12 @@ impl<C: OpClient> Mirror<C> {
             access: self.operator.write_access(vault)?,
             polled,
         };
+        let now = began.millis();
+        self.state.pointers.retain(|_, until| *until > now);
         for item in steps.drop {
+            if self.state.pointers.contains_key(&item) {
+                continue;
+            }
             self.drop_item(vault, item)?;
             work.polled.dropped += 1;
         }
@@ -166,7 +183,11 @@ impl<C: OpClient> Mirror<C> {
     }
 
     /// Maps, seals and pushes one item, unless the account has it already or something newer.
-    fn push(&mut self, work: &mut Comparison<'_>, sdk: &SdkItem) -> Result<(), MirrorError> {
+    pub(super) fn push(
+        &mut self,
+        work: &mut Comparison<'_>,
+        sdk: &SdkItem,
+    ) -> Result<(), MirrorError> {
         let date = work.dates.get(&sdk.id).copied();
         if sdk.vault_id != work.vault {
             self.quarantine(
@@ -232,17 +253,30 @@ impl<C: OpClient> Mirror<C> {
         sdk: &SdkItem,
         held: Option<KnownItem>,
     ) -> Result<(), MirrorError> {
+        let Some(record) = self.seal_item(work, sdk, held)? else {
+            return Ok(());
+        };
+        let expect = held.map_or(Expect::Absent, |held| Expect::Version(held.version));
+        Ok(self.operator.put_item(&work.access, record, expect)?)
+    }
+
+    /// Maps and seals; `None` = it cannot be mapped.
+    pub(super) fn seal_item(
+        &mut self,
+        work: &Comparison<'_>,
+        sdk: &SdkItem,
+        held: Option<KnownItem>,
+    ) -> Result<Option<ItemRecord>, MirrorError> {
         let Ok(mapped) = from_sdk(sdk) else {
             let date = work.dates.get(&sdk.id).copied();
             self.quarantine(work.vault, sdk.id, date, "it has a date that is none");
-            return Ok(());
+            return Ok(None);
         };
         let stored = self.with_files(work, mapped, held)?;
-        let expect = held.map_or(Expect::Absent, |held| Expect::Version(held.version));
         let record = stored
             .seal(&work.access, &mut SystemRng)
             .map_err(|_| OperatorError::Unexpected)?;
-        Ok(self.operator.put_item(&work.access, record, expect)?)
+        Ok(Some(record))
     }
 
     /// Gives an item its files: those it had keep their keys, so that their content stays good; new ones are to be
@@ -312,12 +346,18 @@ impl<C: OpClient> Mirror<C> {
         Ok(entries.unwrap_or_default())
     }
 
-    fn held(&self, vault: VaultId, item: ItemId) -> Option<KnownItem> {
+    pub(super) fn held(&self, vault: VaultId, item: ItemId) -> Option<KnownItem> {
         self.known.get(&vault)?.get(&item).copied()
     }
 
     /// Notes that the account has an item as of now.
-    fn note(&mut self, vault: VaultId, item: ItemId, version: u64, date: Option<Timestamp>) {
+    pub(super) fn note(
+        &mut self,
+        vault: VaultId,
+        item: ItemId,
+        version: u64,
+        date: Option<Timestamp>,
+    ) {
         let known = KnownItem {
             version,
             updated: date.unwrap_or(Timestamp::from_millis(0)),

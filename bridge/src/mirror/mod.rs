@@ -6,6 +6,7 @@
 mod files;
 mod items;
 mod vaults;
+mod writes;
 
 use std::{
     collections::BTreeMap,
@@ -80,6 +81,8 @@ pub struct MirrorConfig<C> {
     pub token_mark: String,
     /// The time.
     pub now: Now,
+    /// Whether clients' writes are done in 1Password; else they are refused.
+    pub writes: bool,
     /// Ends a poll early when set.
     pub stop: Arc<AtomicBool>,
 }
@@ -92,6 +95,9 @@ pub struct Mirror<C> {
     state: State,
     budget: Budget,
     now: Now,
+    writes: bool,
+    /// Whether the account knows what this run does with writes.
+    is_marked: bool,
     stop: Arc<AtomicBool>,
     /// By vault; loaded from the account when first needed.
     known: BTreeMap<VaultId, BTreeMap<ItemId, KnownItem>>,
@@ -118,6 +124,8 @@ impl<C: OpClient> Mirror<C> {
             state,
             budget,
             now: config.now,
+            writes: config.writes,
+            is_marked: false,
             stop: config.stop,
             known: BTreeMap::new(),
         }
@@ -133,6 +141,16 @@ impl<C: OpClient> Mirror<C> {
         &self.budget
     }
 
+    /// Whether clients' writes are done.
+    pub const fn writes(&self) -> bool {
+        self.writes
+    }
+
+    /// The time, as it has it.
+    pub fn now(&self) -> Timestamp {
+        (self.now)()
+    }
+
     /// When the next poll is due.
     pub fn next_poll(&self) -> Timestamp {
         self.budget.next_poll((self.now)())
@@ -146,6 +164,7 @@ impl<C: OpClient> Mirror<C> {
         let now = (self.now)();
         match &result {
             Ok(polled) => {
+                self.budget.polled(now);
                 let report = &mut self.state.report;
                 report.last_success = now.millis();
                 report.trouble = None;
@@ -160,8 +179,9 @@ impl<C: OpClient> Mirror<C> {
 
     fn try_poll(&mut self) -> Result<Polled, MirrorError> {
         self.budget.may_poll((self.now)())?;
-        self.budget.polled((self.now)());
+        self.budget.polling((self.now)());
         let listed = self.ask(|client| client.vaults(false))?;
+        self.mark_vaults()?;
         let steps = plan::vaults(&self.state.vaults, &listed);
         let titles = if plan::needs_titles(&steps) {
             self.titles(&steps)?
@@ -173,6 +193,8 @@ impl<C: OpClient> Mirror<C> {
         let mut polled = Polled::default();
         for step in steps {
             self.go_on()?;
+            // Clients wait for theirs, whatever else is to be done.
+            self.write_through(0)?;
             match step {
                 VaultStep::Drop(vault) => self.drop_vault(vault)?,
                 VaultStep::Make(vault) | VaultStep::Rename(vault) => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sekisho_account::{AccountError, OperatorError};
+use sekisho_account::{AccountError, OperatorError, Request};
 use sekisho_core::{id::VaultId, vault::VaultAttributes};
 
 use super::{Mirror, MirrorError};
@@ -82,6 +82,7 @@ impl<C: OpClient> Mirror<C> {
             }
             Err(error) => return Err(error.into()),
         }
+        self.mark_vault(vault.id)?;
         let known = self.state.vaults.entry(vault.id).or_insert(KnownVault {
             unfinished: true,
             ..KnownVault::default()
@@ -100,6 +101,28 @@ impl<C: OpClient> Mirror<C> {
             self.operator
                 .edit_vault(vault.id, held.attribute_version, &wanted)?;
         }
+        Ok(())
+    }
+
+    /// Tells the account once in each run what becomes of clients' writes.
+    pub(super) fn mark_vaults(&mut self) -> Result<(), MirrorError> {
+        if !self.is_marked {
+            for vault in self.state.vaults.keys() {
+                match self.mark_vault(*vault) {
+                    // The poll that begins finds out what became of it.
+                    Err(MirrorError::Account(OperatorError::Account(_))) => {}
+                    marked => marked?,
+                }
+            }
+            self.is_marked = true;
+        }
+        Ok(())
+    }
+
+    fn mark_vault(&self, vault: VaultId) -> Result<(), MirrorError> {
+        let writes = self.writes;
+        self.operator
+            .call(&Request::MirrorVault { vault, writes })?;
         Ok(())
     }
 

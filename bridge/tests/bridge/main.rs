@@ -13,3 +13,4 @@ mod mirror;
 mod simulated_day;
 mod support;
 mod world;
+mod writes;

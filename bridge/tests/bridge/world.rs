@@ -34,6 +34,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<AtomicU64>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) plan: Plan,
+    pub(crate) writes: bool,
 }
 
 impl World {
@@ -55,6 +56,7 @@ impl World {
             clock: Arc::new(AtomicU64::new(0)),
             stop: Arc::default(),
             plan: Plan::BUSINESS,
+            writes: false,
             dir,
         };
         world.at(clock::now().millis());
@@ -98,6 +100,7 @@ impl World {
             plan: self.plan,
             token_mark: "mark".into(),
             now: Box::new(move || Timestamp::from_millis(clock.load(Ordering::Relaxed))),
+            writes: self.writes,
             stop: Arc::clone(&self.stop),
         })
     }

@@ -52,13 +52,14 @@ pub(super) fn create(
         FileChange::default(),
     ) {
         Ok(()) => {
+            let made = as_made(ports, &access, stored)?;
             asked.note(
                 ports,
                 Action::Create,
                 vault,
-                Some((stored.item.id, stored.item.version)),
+                Some((made.item.id, made.item.version)),
             );
-            show(&stored.item, ports)
+            show(&made.item, ports)
         }
         // The same key before: what it made then is the answer. What others made of it since is for readers only.
         Err(Fault::Conflict) if key.is_some() => {
@@ -69,6 +70,19 @@ pub(super) fn create(
             show(&made.item, ports)
         }
         Err(fault) => Err(Refusal::fault(fault)),
+    }
+}
+
+/// A mirrored vault's items are made upstream, under an id of upstream's. What then lies under ours, where no list shows
+/// it, holds the item as it truly is.
+fn as_made(
+    ports: &Ports<'_>,
+    access: &WriteAccess,
+    stored: StoredItem,
+) -> Result<StoredItem, Refusal> {
+    match ports.records.item(&access.vault(), &stored.item.id) {
+        Ok(record) if record.archived => Ok(StoredItem::open(access.current(), &record)?),
+        _ => Ok(stored),
     }
 }
 

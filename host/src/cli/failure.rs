@@ -65,7 +65,7 @@ impl Failure {
     }
 
     /// The errors of our crates say cause and way out in one line.
-    fn of_line(line: &str, separator: &str) -> Self {
+    pub(super) fn of_line(line: &str, separator: &str) -> Self {
         let (cause, help) = line
             .rsplit_once(separator)
             .unwrap_or((line, "run `sekisho --help` for what can be done"));

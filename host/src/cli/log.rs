@@ -24,7 +24,7 @@ pub(super) fn start(level: Option<&str>) -> Done {
     };
     // Other crates' details may show what ours never do (invariant 7).
     let filter = EnvFilter::new(format!(
-        "warn,sekisho={level},sekisho_host={level},sekisho_account={level},sekisho_core={level}"
+        "warn,sekisho={level},sekisho_host={level},sekisho_account={level},sekisho_bridge={level},sekisho_core={level}"
     ));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -5,6 +5,7 @@
 
 mod account;
 mod attach;
+mod bridge;
 mod choose;
 mod completions;
 mod connect;
@@ -97,6 +98,9 @@ enum LowCommand {
     /// What was read, when and by which Connect server.
     #[command(subcommand)]
     Usage(usage::LowUsage),
+    /// A 1Password account behind this one.
+    #[command(subcommand)]
+    Bridge(bridge::LowBridge),
     /// Take over a 1Password export.
     Import(import::LowImport),
     /// Credentials files of Connect servers.
@@ -145,6 +149,7 @@ fn run(args: LowArgs) -> Result<ExitCode, Failure> {
         LowCommand::Serve(low) => low.run(&session),
         LowCommand::Sync(low) => low.run(&session),
         LowCommand::Api(low) => low.run(&session),
+        LowCommand::Bridge(low) => low.run(&session),
         LowCommand::Vault(low) => low.run(&session),
         LowCommand::Item(low) => low.run(&session),
         LowCommand::Connect(low) => low.run(&session),

@@ -3,13 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use clap::Args;
+use sekisho_account::Operator;
 use sekisho_core::secret::SecretText;
 use sekisho_host::{engine::EngineKind, metrics::MetricsAccess};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
-    Session,
+    Session, bridge,
     duration::{Seconds, parse_listen},
     failure::{Done, Failure},
     log, output,
@@ -60,6 +61,11 @@ pub(super) struct LowUp {
     /// What is logged: error, warn, info, debug, trace [env: OP_LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
+    /// Serve the vaults of a 1Password account: mirror what the service account of OP_SERVICE_ACCOUNT_TOKEN may see.
+    #[arg(long)]
+    bridge: bool,
+    #[command(flatten, next_help_heading = "With --bridge")]
+    source: bridge::LowSource,
 }
 
 impl LowUp {
@@ -83,13 +89,16 @@ impl LowUp {
         log::start(self.log_level.as_deref())?;
         let place = session.place()?;
         let lock = Lock::take(place)?;
-        let prepared = up::prepare(
+        let mut prepared = up::prepare(
             place,
             FirstRun {
-                demo: !self.no_demo,
+                demo: !self.no_demo && !self.bridge,
             },
             &lock,
         )?;
+        let bridge = self.bridge.then_some(self.source);
+        let bridge = bridge.map(|source| start_bridge(session, place, &mut prepared, source));
+        let bridge = bridge.transpose()?;
         let serving = Serving {
             listen,
             engine,
@@ -98,8 +107,33 @@ impl LowUp {
             replica: place.replica(),
             metrics,
         };
-        runtime()?.block_on(until_stopped(session, place, &prepared, serving))
+        let done = runtime()?.block_on(until_stopped(session, place, &prepared, serving));
+        // After the host: a client's write that is under way is done first.
+        drop(bridge);
+        done
     }
+}
+
+/// Mirrors once before anything is served, so that the first client finds something.
+fn start_bridge(
+    session: &Session,
+    place: &Place,
+    prepared: &mut Prepared,
+    source: bridge::LowSource,
+) -> Result<bridge::RunningBridge, Failure> {
+    let operator = || -> Result<Operator, Failure> {
+        let account = Box::new(prepared.account.clone());
+        Ok(Operator::new(session.identity()?, account))
+    };
+    let (ours, its) = (operator()?, operator()?);
+    let writes = source.writes();
+    let running = source.start(place, its)?;
+    output::remark("mirroring 1Password …");
+    if let Err(why) = running.first_poll() {
+        output::remark(&format!("not mirrored yet: {why}"));
+    }
+    up::grant(place, prepared, &ours, writes)?;
+    Ok(running)
 }
 
 /// What servers run on.

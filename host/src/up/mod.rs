@@ -1,5 +1,6 @@
 //! `sekisho up`, the part that is not typed: where things lie, what a first run makes, how they are served.
 
+mod bridged;
 mod first_run;
 mod lock;
 mod place;
@@ -9,6 +10,7 @@ mod serve;
 mod ssh_key;
 
 pub(crate) use self::{
+    bridged::grant,
     first_run::{FirstRun, Prepared, prepare},
     lock::Lock,
     place::Place,

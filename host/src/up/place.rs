@@ -35,6 +35,16 @@ impl Place {
         self.0.join("demo.token")
     }
 
+    /// What a bridge to 1Password remembers.
+    pub(crate) fn bridge(&self) -> PathBuf {
+        self.0.join("bridge")
+    }
+
+    /// The token that `up --bridge` prints.
+    pub(crate) fn bridge_token(&self) -> PathBuf {
+        self.0.join("bridge.token")
+    }
+
     /// There as long as a first run is not finished; an account in the making lies in it.
     pub(super) fn first_run(&self) -> PathBuf {
         self.0.join("first-run")

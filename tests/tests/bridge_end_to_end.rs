@@ -1,0 +1,260 @@
+//! From one end to the other: a stand-in of 1Password → the vendor's unmodified core → bridge → account → host → a client
+//! of the Connect API, with the real binary and real sockets. And what must be found nowhere afterwards.
+#![cfg(feature = "host")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that panics is a test that fails"
+)]
+
+use std::{fs, path::Path, time::Duration};
+
+use sekisho_bridge::vendor::{self, CoreFile};
+use sekisho_op_stand_in::StandIn;
+use sekisho_tests::{
+    binary::{Place, Server, wait},
+    cases::RawAnswer,
+    sdk,
+};
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Must be found in no file and in no log.
+const CANARIES: [&str; 5] = [
+    "canary-password-7f3a",
+    "canary-changed-91cc",
+    "canary-title-55aa",
+    "canary-note-e0e0",
+    "canary-vault-1b1b",
+];
+
+/// The vendor's core, or why there is none.
+fn core() -> Result<CoreFile, String> {
+    if let Ok(path) = std::env::var("SEKISHO_OP_CORE") {
+        return CoreFile::read(Path::new(&path)).map_err(|error| error.to_string());
+    }
+    if !sdk::is_there("go", "version") {
+        return Err("neither Go's module cache nor SEKISHO_OP_CORE gives the core".into());
+    }
+    vendor::fetch(None).map_err(|error| error.to_string())
+}
+
+struct Client<'a> {
+    server: &'a Server,
+    bearer: String,
+}
+
+impl Client<'_> {
+    fn ask(&self, method: &str, target: &str, body: &Value) -> RawAnswer {
+        let body = if body.is_null() {
+            Vec::new()
+        } else {
+            body.to_string().into_bytes()
+        };
+        let headers = [
+            ("Authorization", self.bearer.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        self.server.ask(method, target, &headers, &body)
+    }
+
+    fn get(&self, target: &str) -> Value {
+        let answer = self.ask("GET", target, &Value::Null);
+        assert_eq!(answer.status, 200, "{target}");
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    fn password(&self, target: &str) -> String {
+        let item = self.get(target);
+        let fields = item["fields"].as_array().unwrap();
+        let field = fields.iter().find(|field| field["id"] == "password");
+        field.unwrap()["value"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn from_1password_to_a_client_and_back() {
+    let core = match core() {
+        Ok(core) => core,
+        Err(why) => return sdk::skip("bridge_end_to_end", &why),
+    };
+    let service = StandIn::default();
+    let _loopback = service.serve();
+    let vault = service.add_vault("canary-vault-1b1b", "what runs", "U");
+    service.add_vault("Private", "", "P");
+    let item = service.add_item(
+        vault,
+        "001",
+        &json!({"title": "canary-title-55aa", "tags": ["b", "a"]}),
+        &json!({"notesPlain": "canary-note-e0e0", "fields": [
+            {"type": "T", "name": "username", "value": "wendy", "designation": "username", "id": "username"},
+            {"type": "P", "name": "password", "value": CANARIES[0], "designation": "password", "id": "password"}],
+            "sections": [{"name": "s", "title": "S", "fields": [
+                {"k": "concealed", "n": "TOTP_x", "t": "code", "v": "otpauth://totp/a?secret=JBSWY3DPEHPK3PXP"}]}]}),
+    );
+    let place = Place::new();
+    let (core_file, token_file) = (place.dir().join("core.wasm"), place.dir().join("op-token"));
+    fs::write(&core_file, core.bytes()).unwrap();
+    let token = service.token();
+    fs::write(&token_file, &token).unwrap();
+    let args = [
+        "--bridge",
+        "--write",
+        "--plan",
+        "business",
+        "--dangerous-loopback",
+        "--log-level",
+        "trace",
+        "--engine",
+        "native",
+        "--core",
+        core_file.to_str().unwrap(),
+        "--token-file",
+        token_file.to_str().unwrap(),
+    ];
+    let server = place.up("up", &args);
+    let bearer = fs::read_to_string(place.data().join("bridge.token")).unwrap();
+    let client = Client {
+        server: &server,
+        bearer: format!("Bearer {}", bearer.trim()),
+    };
+    server.knows(bearer.trim(), 1, 1);
+
+    // Same ids, titles, versions.
+    let vaults = client.get("/v1/vaults");
+    assert_eq!(vaults[0]["id"], vault.as_str());
+    assert_eq!(vaults[0]["name"], "canary-vault-1b1b");
+    assert_eq!(vaults[0]["type"], "USER_CREATED");
+    let found = client.get(&format!(
+        "/v1/vaults/{vault}/items?filter=title%20eq%20%22canary-title-55aa%22"
+    ));
+    assert_eq!(found[0]["id"], item.as_str());
+    let target = format!("/v1/vaults/{vault}/items/{item}");
+    let shown = client.get(&target);
+    assert_eq!(
+        (&shown["version"], &shown["category"]),
+        (&json!(1), &json!("LOGIN"))
+    );
+    assert_eq!(client.password(&target), CANARIES[0]);
+    let otp = shown["fields"].as_array().unwrap().last().unwrap();
+    assert_eq!(otp["totp"].as_str().unwrap().len(), 6);
+
+    changes(&service, &client, &target, vault, item);
+    follows(&place, &service, &client, &target, vault, item);
+
+    let status = place.run(&["bridge", "status", "--check"]);
+    assert_eq!(status["well"], true);
+    assert_eq!(status["vaults"].as_array().unwrap().len(), 1);
+    server.stop();
+    found_nowhere(place.dir(), &token, &token_file);
+}
+
+/// A client's writes are upstream before they are answered.
+fn changes(
+    service: &StandIn,
+    client: &Client<'_>,
+    target: &str,
+    vault: sekisho_core::id::VaultId,
+    item: sekisho_core::id::ItemId,
+) {
+    let patch = json!([{"op": "replace", "path": "/fields/password/value", "value": CANARIES[1]}]);
+    let answer = client.ask("PATCH", target, &patch);
+    assert_eq!(
+        answer.status,
+        200,
+        "{}",
+        String::from_utf8_lossy(&answer.body)
+    );
+    let (_, details, version) = service.item(vault, item).unwrap();
+    assert_eq!(version, 2);
+    assert_eq!(details["fields"][1]["value"], CANARIES[1]);
+    assert_eq!(
+        client.password(target),
+        CANARIES[1],
+        "what was written is read"
+    );
+
+    let body = json!({"title": "made by a client", "category": "LOGIN", "vault": {"id": vault},
+        "fields": [{"id": "username", "purpose": "USERNAME", "value": "u"}, {"id": "password", "purpose": "PASSWORD", "value": "p"}]});
+    let answer = client.ask("POST", &format!("/v1/vaults/{vault}/items"), &body);
+    assert_eq!(
+        answer.status,
+        200,
+        "{}",
+        String::from_utf8_lossy(&answer.body)
+    );
+    let made: Value = serde_json::from_slice(&answer.body).unwrap();
+    let id: sekisho_core::id::ItemId = made["id"].as_str().unwrap().parse().unwrap();
+    let (overview, ..) = service.item(vault, id).unwrap();
+    assert_eq!(
+        overview["title"], "made by a client",
+        "under 1Password's id"
+    );
+    let made = format!("/v1/vaults/{vault}/items/{id}");
+    assert_eq!(client.get(&made)["title"], "made by a client");
+    let listed = client.get(&format!("/v1/vaults/{vault}/items"));
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+
+    assert_eq!(client.ask("DELETE", &made, &Value::Null).status, 204);
+    assert!(service.item(vault, id).is_none());
+    assert_eq!(client.ask("GET", &made, &Value::Null).status, 404);
+}
+
+/// What happens in the app is seen after a poll.
+fn follows(
+    place: &Place,
+    service: &StandIn,
+    client: &Client<'_>,
+    target: &str,
+    vault: sekisho_core::id::VaultId,
+    item: sekisho_core::id::ItemId,
+) {
+    service.edit_item(vault, item, |_, details| {
+        details["fields"][1]["value"] = json!("changed in the app");
+    });
+    assert!(
+        place
+            .command(&["bridge", "poke"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    wait("a change to be seen", PATIENCE, || {
+        (client.password(target) == "changed in the app").then_some(())
+    });
+    service.set_state(vault, item, "Y");
+    wait("an archived item to vanish", PATIENCE, || {
+        (client.ask("GET", target, &Value::Null).status == 404).then_some(())
+    });
+}
+
+/// No token and no secret in any file, log or output.
+fn found_nowhere(folder: &Path, token: &str, token_file: &Path) {
+    let mut looked_at = 0;
+    let mut waiting = vec![folder.to_path_buf()];
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(
+                fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            continue;
+        }
+        if path == token_file {
+            continue;
+        }
+        looked_at += 1;
+        let bytes = fs::read(&path).unwrap();
+        let has = |needle: &str| {
+            bytes
+                .windows(needle.len())
+                .any(|part| part == needle.as_bytes())
+        };
+        for canary in CANARIES {
+            assert!(!has(canary), "{canary} in {}", path.display());
+        }
+        assert!(!has(&token[..60]), "the token in {}", path.display());
+        assert!(!has("JBSWY3DPEHPK3PXP"), "a seed in {}", path.display());
+    }
+    assert!(looked_at > 8, "{looked_at} files");
+}
