@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use sekisho_account::{
     AccountError, Caller, Operator, Request, Response,
     protocol::{
-        KeyWrap, NewEnvironment, NewGeneration, NewToken, NewVault, NextKey, Role, UsageQuery,
-        VaultShare, VaultWrap,
+        KeyWrap, NewEnvironment, NewGeneration, NewToken, NewVault, NextKey, ParkedOutcome, Role,
+        UsageQuery, VaultShare, VaultWrap,
     },
     random::SystemRng,
 };
@@ -296,6 +296,14 @@ const TABLE: &[(&str, &str, Make)] = &[
             keys: Vec::new(),
         })
     }),
+    ("vault restore", "yyyyyx", |t| {
+        Request::RestoreVault(NewVault {
+            id: VaultId::generate(&mut SystemRng),
+            kind: VaultType::UserCreated,
+            attributes: t.sealed.clone(),
+            keys: Vec::new(),
+        })
+    }),
     // What is in a vault, and who holds it: the owner made it
     ("vault get", "yvvvvx", |t| Request::Vault { vault: t.vault }),
     ("vault keys", "yvvvvx", |t| Request::VaultKeys {
@@ -308,6 +316,21 @@ const TABLE: &[(&str, &str, Make)] = &[
         vault: t.vault,
         expect: 1,
         attributes: t.sealed.clone(),
+    }),
+    // Mirrored vaults: what is parked is told to who mirrors
+    ("vault mirror", "yvvvvx", |t| Request::MirrorVault {
+        vault: t.vault,
+        writes: true,
+    }),
+    ("parked writes", "yyyyyx", |_| Request::ParkedWrites {
+        wait: 0,
+    }),
+    ("parked take", "yyyyyx", |_| Request::TakeParked {
+        id: "x".into(),
+    }),
+    ("parked finish", "yyyyyx", |_| Request::FinishParked {
+        id: "x".into(),
+        outcome: ParkedOutcome::Refused,
     }),
     ("vault delete", "yvvvvx", |t| Request::DeleteVault {
         vault: t.vault,
