@@ -332,7 +332,7 @@ fn seal_pointer(
         .current()
         .newest_key()
         .ok_or(OperatorError::Unexpected)?;
-    let mut part = |kind, bytes: &[u8]| {
+    let part = |kind, bytes: &[u8]| {
         access
             .seal_item(kind, pointer, 1, bytes, &mut SystemRng)
             .map_err(failed)

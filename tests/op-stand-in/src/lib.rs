@@ -124,7 +124,10 @@ impl StandIn {
         let user = upper();
         Self(Arc::new(Mutex::new(Service {
             address: address.to_owned(),
-            email: format!("{}@1passwordserviceaccounts.com", &lower()[..13]),
+            email: format!(
+                "{}@1passwordserviceaccounts.com",
+                lower().chars().take(13).collect::<String>()
+            ),
             device: lower(),
             account: upper(),
             key_id: "C4ZJMN".into(),
