@@ -16,7 +16,7 @@ use sekisho_tests::cases;
 use serde_json::Value;
 
 /// A package and what it may never depend on, however far away.
-const NEVER: [(&str, &[&str]); 4] = [
+const NEVER: [(&str, &[&str]); 5] = [
     (
         "sekisho-core",
         &[
@@ -51,6 +51,7 @@ const NEVER: [(&str, &[&str]); 4] = [
         "sekisho-account",
         &["wasmtime", "wit-bindgen", "sekisho-edge", "sekisho-host"],
     ),
+    ("sekisho-bridge", &["sekisho-edge", "sekisho-host"]),
     ("sekisho-host", &["sekisho-edge"]),
 ];
 
