@@ -1,5 +1,5 @@
 # The two commands of the README, and what CI runs. Works where rustup's auto-install is off: `toolchain` names every step.
-.PHONY: up test lint bench toolchain build fmt
+.PHONY: up test lint bench soak chaos toolchain build fmt
 
 CARGO ?= cargo
 ARGS ?=
@@ -20,6 +20,14 @@ lint: toolchain
 
 bench: toolchain
 	$(CARGO) bench --locked --package sekisho-benches
+
+# Ten million requests on one server: its memory stays flat.
+soak: toolchain
+	SEKISHO_SOAK=10 $(CARGO) bench --locked --package sekisho-benches --bench sync
+
+# Ten thousand rounds of killing everything at random; SEKISHO_SEED repeats one.
+chaos: toolchain
+	SEKISHO_ROUNDS=10000 $(CARGO) test --release --locked --package sekisho-host --test kills -- --nocapture
 
 fmt: toolchain
 	$(CARGO) fmt --all

@@ -96,6 +96,7 @@ impl Http {
             .header("Authorization", authorization.expose())
             .config()
             .timeout_global(Some(PATIENCE + wait))
+            .timeout_recv_response(Some(BEGIN + wait))
             .build();
         self.checked(request.call())
     }
