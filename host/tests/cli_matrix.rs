@@ -17,7 +17,7 @@ use std::{
     path::PathBuf,
 };
 
-use cli::{Dir, Service};
+use cli::{Dir, Service, shape::Documented};
 use sekisho_account::{
     Account, JoinCode, KeyFile, NewUser, Operator, protocol::Role, random::SystemRng,
 };
@@ -29,7 +29,6 @@ use sekisho_core::{
     vouch::Standing,
 };
 use sekisho_host::import::fixture;
-use serde_json::Value;
 
 const WHO: [&str; 6] = [
     "owner",
@@ -391,55 +390,11 @@ fn letter(code: Option<i32>, said: &str) -> char {
     }
 }
 
-/// The members of what was printed: of an object, or of the first one of a list.
-fn members(printed: &[u8]) -> BTreeSet<String> {
-    let value: Value = serde_json::from_slice(printed).unwrap();
-    let object = match &value {
-        Value::Array(list) => list.first(),
-        other => Some(other),
-    };
-    let object = object.and_then(Value::as_object);
-    object.into_iter().flat_map(|o| o.keys().cloned()).collect()
-}
-
-/// What docs/command-line.md says of each command's JSON; `?` marks what may be absent.
-fn documented() -> BTreeMap<String, Vec<String>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/command-line.md");
-    let text = fs::read_to_string(path).unwrap();
-    let rows = text.lines().filter_map(|line| {
-        let mut cells = line.strip_prefix("| `")?.split('|');
-        let command = cells.next()?.trim().trim_end_matches('`').to_owned();
-        let members = cells.next()?.split('`').skip(1).step_by(2);
-        Some((command, members.map(str::to_owned).collect()))
-    });
-    rows.collect()
-}
-
-/// What the document has wrong about it.
-fn misshaped(
-    command: &str,
-    printed: &[u8],
-    documented: &BTreeMap<String, Vec<String>>,
-) -> Option<String> {
-    let printed = members(printed);
-    let none = Vec::new();
-    let said = documented.get(command).unwrap_or(&none);
-    let all: BTreeSet<String> = said
-        .iter()
-        .map(|m| m.trim_end_matches('?').to_owned())
-        .collect();
-    let always = said.iter().filter(|member| !member.ends_with('?'));
-    let is_told = !said.is_empty()
-        && printed.is_subset(&all)
-        && always.clone().all(|member| printed.contains(member));
-    (!is_told).then(|| format!("docs/command-line.md does not tell `{command}`: {printed:?}"))
-}
-
 #[test]
 fn everyone_may_do_what_the_table_says_and_nothing_else() {
     let mut world = World::new();
     let service = Service::account(&world.dir, &[]);
-    let documented = documented();
+    let documented = Documented::read();
     let mut wrong = Vec::new();
     // Somebody must manage the one server of those that are not there for all.
     let server = world.owner.create_environment("always", &[]).unwrap().0;
@@ -464,7 +419,8 @@ fn everyone_may_do_what_the_table_says_and_nothing_else() {
                 &format!("{command} {template}: {said}"),
             );
             if letter == 'y' && found.is_empty() {
-                wrong.extend(misshaped(command, &output.stdout, &documented));
+                let printed = serde_json::from_slice(&output.stdout).unwrap();
+                wrong.extend(documented.misses(command, &printed));
             }
             if letter == 'y' {
                 stage = world.stage(template);

@@ -11,6 +11,8 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) mod shape;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A data directory, which is the current directory too.
