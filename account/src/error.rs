@@ -195,7 +195,8 @@ impl AccountError {
             Self::Missing { .. } => Fault::Missing,
             Self::Conflict { .. } => Fault::Conflict,
             Self::TooLarge { .. } => Fault::TooLarge,
-            Self::MirrorReadOnly(_) => Fault::ReadOnly,
+            Self::MirrorReadOnly(_) => Fault::Mirrored,
+            Self::RefusedUpstream => Fault::Refused,
             Self::Store(_)
             | Self::File(_)
             | Self::NewerDatabase { .. }

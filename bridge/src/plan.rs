@@ -26,6 +26,9 @@ pub struct KnownVault {
     /// Whether something of it is still to be fetched though the version is the same.
     #[serde(default)]
     pub unfinished: bool,
+    /// Polls in a row that did not list it.
+    #[serde(default)]
+    pub missed: u32,
 }
 
 /// What to do about one vault.

@@ -30,6 +30,9 @@ pub fn json(state: &State, now: Timestamp) -> Value {
             "age_seconds": age(vault.checked.max(report.last_success)), "unfinished": vault.unfinished,
         })
     });
+    let closed = state.closed.iter().map(
+        |(vault, held)| json!({ "id": vault, "reason": held.reason, "next_try": date(held.retry) }),
+    );
     let quarantine = state.quarantine.iter().map(|(item, held)| {
         json!({ "id": item, "vault": held.vault, "reason": held.reason, "next_try": date(held.retry) })
     });
@@ -53,6 +56,7 @@ pub fn json(state: &State, now: Timestamp) -> Value {
         "items_written": report.written,
         "files_to_come": state.files.len(),
         "vaults": vaults.collect::<Vec<_>>(),
+        "vaults_not_read": closed.collect::<Vec<_>>(),
         "quarantine": quarantine.collect::<Vec<_>>(),
         "lossy": lossy.collect::<Vec<_>>(),
         "refused_writes": refusals.collect::<Vec<_>>(),

@@ -34,6 +34,18 @@ pub struct Quarantined {
     pub retry: u64,
 }
 
+/// Why a vault's title or list cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClosedVault {
+    /// In fixed words.
+    pub reason: String,
+    /// Its versions then: others are tried again.
+    pub versions: (u64, u64),
+    /// When it is tried again anyway, in milliseconds.
+    pub retry: u64,
+}
+
 /// A write that 1Password refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
@@ -71,6 +83,9 @@ pub struct State {
     /// Vaults that are mirrored.
     #[serde(default)]
     pub vaults: BTreeMap<VaultId, KnownVault>,
+    /// Vaults that cannot be read.
+    #[serde(default)]
+    pub closed: BTreeMap<VaultId, ClosedVault>,
     /// Items that cannot be read.
     #[serde(default)]
     pub quarantine: BTreeMap<ItemId, Quarantined>,

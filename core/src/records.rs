@@ -42,6 +42,12 @@ pub enum Fault {
     /// This runtime cannot write.
     #[error("read only")]
     ReadOnly,
+    /// The vault's truth is elsewhere, and it is mirrored for reading only.
+    #[error("mirrored")]
+    Mirrored,
+    /// The vault's truth is elsewhere, and does not take the write.
+    #[error("refused")]
+    Refused,
 }
 
 /// What is served, and how fresh it is.

@@ -201,6 +201,8 @@ fn fault(fault: wit::Fault) -> Fault {
         wit::Fault::NotSynchronised => Fault::NotSynchronised,
         wit::Fault::Unavailable => Fault::Unavailable,
         wit::Fault::ReadOnly => Fault::ReadOnly,
+        wit::Fault::Mirrored => Fault::Mirrored,
+        wit::Fault::Refused => Fault::Refused,
     }
 }
 

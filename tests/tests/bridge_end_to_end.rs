@@ -6,9 +6,10 @@
     reason = "a test that panics is a test that fails"
 )]
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use sekisho_bridge::vendor::{self, CoreFile};
+use sekisho_core::id::{ItemId, VaultId};
 use sekisho_op_stand_in::StandIn;
 use sekisho_tests::{
     binary::{Place, Server, wait},
@@ -104,8 +105,6 @@ fn from_1password_to_a_client_and_back() {
         "--dangerous-loopback",
         "--log-level",
         "trace",
-        "--engine",
-        "native",
         "--core",
         core_file.to_str().unwrap(),
         "--token-file",
@@ -138,6 +137,8 @@ fn from_1password_to_a_client_and_back() {
     let otp = shown["fields"].as_array().unwrap().last().unwrap();
     assert_eq!(otp["totp"].as_str().unwrap().len(), 6);
 
+    let password = (CANARIES[2], CANARIES[0]);
+    by_the_vendors_sdk(&service, &client, bearer.trim(), (vault, item), password);
     changes(&service, &client, &target, vault, item);
     follows(&place, &service, &client, &target, vault, item);
 
@@ -145,17 +146,63 @@ fn from_1password_to_a_client_and_back() {
     assert_eq!(status["well"], true);
     assert_eq!(status["vaults"].as_array().unwrap().len(), 1);
     server.stop();
+    refuses_without_write(&place, &args, &service, vault);
     found_nowhere(place.dir(), &token, &token_file);
 }
 
-/// A client's writes are upstream before they are answered.
-fn changes(
+/// The vendor's Go SDK, unmodified, reads by 1Password's ids and titles and makes an item.
+fn by_the_vendors_sdk(
     service: &StandIn,
     client: &Client<'_>,
-    target: &str,
-    vault: sekisho_core::id::VaultId,
-    item: sekisho_core::id::ItemId,
+    token: &str,
+    (vault, item): (VaultId, ItemId),
+    (title, password): (&str, &str),
 ) {
+    let go = |args: &[&str]| {
+        let mut go = Command::new("go");
+        go.args(args)
+            .current_dir(sdk::folder("go"))
+            .env("GOFLAGS", "-mod=readonly -buildvcs=false")
+            .env("GOWORK", "off");
+        go
+    };
+    let program = sdk::installed("go").join("bridge");
+    let fetched = go(&["mod", "download"]).output();
+    if !fetched.is_ok_and(|fetched| fetched.status.success()) {
+        return sdk::skip("bridge_end_to_end, Go SDK", "no `go`, or no modules");
+    }
+    let built = go(&["build", "-o"]).arg(&program).arg("./bridge").output();
+    let built = built.unwrap();
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    let told = Command::new(program)
+        .args([vault.as_str(), item.as_str(), title, password])
+        .env("OP_CONNECT_HOST", client.server.host())
+        .env("OP_CONNECT_TOKEN", token)
+        .env("NO_PROXY", "127.0.0.1")
+        .output()
+        .unwrap();
+    assert!(
+        told.status.success(),
+        "{}",
+        String::from_utf8_lossy(&told.stderr)
+    );
+    let made: ItemId = String::from_utf8(told.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let (overview, ..) = service.item(vault, made).unwrap();
+    assert_eq!(overview["title"], "made by Go");
+    let made = format!("/v1/vaults/{vault}/items/{made}");
+    assert_eq!(client.ask("DELETE", &made, &Value::Null).status, 204);
+}
+
+/// A client's writes are upstream before they are answered.
+fn changes(service: &StandIn, client: &Client<'_>, target: &str, vault: VaultId, item: ItemId) {
     let patch = json!([{"op": "replace", "path": "/fields/password/value", "value": CANARIES[1]}]);
     let answer = client.ask("PATCH", target, &patch);
     assert_eq!(
@@ -183,7 +230,7 @@ fn changes(
         String::from_utf8_lossy(&answer.body)
     );
     let made: Value = serde_json::from_slice(&answer.body).unwrap();
-    let id: sekisho_core::id::ItemId = made["id"].as_str().unwrap().parse().unwrap();
+    let id: ItemId = made["id"].as_str().unwrap().parse().unwrap();
     let (overview, ..) = service.item(vault, id).unwrap();
     assert_eq!(
         overview["title"], "made by a client",
@@ -205,8 +252,8 @@ fn follows(
     service: &StandIn,
     client: &Client<'_>,
     target: &str,
-    vault: sekisho_core::id::VaultId,
-    item: sekisho_core::id::ItemId,
+    vault: VaultId,
+    item: ItemId,
 ) {
     service.edit_item(vault, item, |_, details| {
         details["fields"][1]["value"] = json!("changed in the app");
@@ -225,6 +272,35 @@ fn follows(
     wait("an archived item to vanish", PATIENCE, || {
         (client.ask("GET", target, &Value::Null).status == 404).then_some(())
     });
+}
+
+/// The next run finds everything where it was, and a bridge that does not write says so.
+fn refuses_without_write(place: &Place, args: &[&str], service: &StandIn, vault: VaultId) {
+    let item = service.add_login(vault, "another", "p");
+    let args: Vec<&str> = args
+        .iter()
+        .copied()
+        .filter(|arg| *arg != "--write")
+        .collect();
+    let server = place.up("again", &args);
+    let token = place.token("writer", &[format!("{vault},rw")]);
+    server.knows(&token, 1, 1);
+    let client = Client {
+        server: &server,
+        bearer: format!("Bearer {token}"),
+    };
+    let target = format!("/v1/vaults/{vault}/items/{item}");
+    assert_eq!(client.password(&target), "p");
+    let patch = json!([{"op": "replace", "path": "/title", "value": "mine"}]);
+    let answer = client.ask("PATCH", &target, &patch);
+    let told: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(
+        (answer.status, &told["code"]),
+        (403, &json!("mirrored")),
+        "{told}"
+    );
+    assert_eq!(service.item(vault, item).unwrap().2, 1);
+    server.stop();
 }
 
 /// No token and no secret in any file, log or output.

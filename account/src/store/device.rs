@@ -48,6 +48,9 @@ impl Account {
             tokens::require_write(change, environment, &request.token, &request.vault)?;
             mirrors::require_none(change, &request.vault)?;
             check_next_version(request)?;
+            if request.expect == Expect::Absent {
+                items::require_unused(change, &request.vault, &item.id)?;
+            }
             items::put(change, &request.vault, request.expect, item)?;
             chunks::settle(
                 change,

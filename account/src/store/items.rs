@@ -57,8 +57,8 @@ fn check_version(
     match (expect, held) {
         (Expect::Absent, None) if item.version >= 1 => Ok(()),
         (Expect::Absent, None) => Err(AccountError::invalid("an item's versions begin at 1")),
-        // A mirrored item that was archived upstream and is back: only an operator can bring such a version.
-        (Expect::Absent, Some(held)) if held.deleted && item.version > held.version => Ok(()),
+        // A mirrored item that was archived upstream, or missing for a moment, and is back. Only operators get here so.
+        (Expect::Absent, Some(held)) if held.deleted && item.version >= held.version => Ok(()),
         (Expect::Absent, Some(held)) => Err(conflict(Some(held.version))),
         (Expect::Version(_), None) => Err(AccountError::missing("item", item.id)),
         (Expect::Version(_), Some(held)) if held.deleted => {
@@ -110,6 +110,18 @@ fn write(change: &Change<'_>, vault: &VaultId, item: &ItemRecord) -> Result<(), 
         ],
     )?;
     Ok(())
+}
+
+/// Clients never bring back what was deleted: an id that was used is used.
+pub(super) fn require_unused(
+    change: &Change<'_>,
+    vault: &VaultId,
+    item: &ItemId,
+) -> Result<(), AccountError> {
+    match held(change, vault, item)? {
+        None => Ok(()),
+        Some(held) => Err(AccountError::conflict("item", item, Some(held.version))),
+    }
 }
 
 pub(super) fn delete(

@@ -224,7 +224,7 @@ fn check(change: &Change<'_>, write: &Parked) -> Result<(), AccountError> {
     };
     let held = items::record(change, vault, item)?.map(|held| held.version);
     match (expect, held) {
-        (Expect::Absent, None) => Ok(()),
+        (Expect::Absent, None) => items::require_unused(change, vault, item),
         (Expect::Version(wanted), Some(held)) if wanted == held => Ok(()),
         (Expect::Version(_), None) => Err(AccountError::missing("item", item)),
         (_, held) => Err(AccountError::conflict("item", item, held)),

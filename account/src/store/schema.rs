@@ -14,7 +14,7 @@
 //! a [`sekisho_core::vouch::HolderProof`] under the key that is wrapped beside it.
 //!
 //! **vaults**, **items** and **chunks** are ciphertext and counters. A deleted item stays as a tombstone without
-//! content, so that hosts hear of it; its id is used again only by an operator and at a higher version (a mirrored item
+//! content, so that hosts hear of it; its id is used again only by an operator and at no lower version (a mirrored item
 //! that came back upstream). A deleted vault stays as one row, its items do not. Chunks do not point to items: they are stored before the item that names them, and are not `settled` until then;
 //! those of a broken upload go after a day.
 //!

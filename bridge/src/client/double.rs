@@ -41,6 +41,8 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     /// Items that no batch can hold.
     broken: BTreeSet<ItemId>,
+    /// Vaults whose title does not decrypt.
+    closed: BTreeSet<VaultId>,
     faults: VecDeque<DoubleFault>,
     now: u64,
     sent: MeterReading,
@@ -80,6 +82,34 @@ impl Double {
             state.broken.insert(item);
         } else {
             state.broken.remove(&item);
+        }
+    }
+
+    /// Makes a vault's title undecryptable, or readable again.
+    pub fn break_vault(&self, vault: VaultId, broken: bool) {
+        let mut state = self.state();
+        if broken {
+            state.closed.insert(vault);
+        } else {
+            state.closed.remove(&vault);
+        }
+    }
+
+    /// Takes an item out of lists without any other change, as an eventual read may.
+    pub fn hide(&self, vault: VaultId, item: ItemId) -> Option<SdkItem> {
+        let mut state = self.state();
+        let vault = state.vaults.get_mut(&vault)?;
+        vault.overview.content_version += 1;
+        vault.items.remove(&item).map(|(item, _)| item)
+    }
+
+    /// Puts it back.
+    pub fn show(&self, vault: VaultId, item: Option<SdkItem>) {
+        let mut state = self.state();
+        if let Some(vault) = state.vaults.get_mut(&vault) {
+            vault.overview.content_version += 1;
+            let items = item.map(|item| (item.id, (item, ItemState::Active)));
+            vault.items.extend(items);
         }
     }
 
@@ -310,6 +340,14 @@ impl OpClient for Double {
         let needs_keysets = details && !self.state().has_keysets;
         self.call("vaults", (1 + u64::from(needs_keysets), 0), |state| {
             state.has_keysets |= details;
+            if details
+                && state
+                    .vaults
+                    .keys()
+                    .any(|vault| state.closed.contains(vault))
+            {
+                return Err(OpError::Poisoned);
+            }
             let overview = |vault: &Vault| {
                 let mut overview = vault.overview();
                 if !details {
@@ -323,6 +361,9 @@ impl OpClient for Double {
 
     fn vault(&mut self, vault: VaultId) -> Result<VaultOverview, OpError> {
         self.call("vault", (1, 0), |state| {
+            if state.closed.contains(&vault) {
+                return Err(OpError::Poisoned);
+            }
             state.vault(vault).map(|vault| vault.overview())
         })
     }

@@ -59,11 +59,9 @@ impl<C: OpClient> Mirror<C> {
         let began = (self.now)();
         let listed = match self.ask(|client| client.items(vault)) {
             Ok(listed) => listed,
-            Err(error) if Self::is_gone(&error) => return Ok(()),
-            Err(error) if error.is_of_content() => {
-                // One overview that cannot be read fails the list of all: nothing can be done about it from here.
-                tracing::warn!(%vault, %error, "a vault's items cannot be listed: it stays as it was");
-                self.state.report.trouble = Some(format!("vault '{vault}': {error}"));
+            // One overview that cannot be read fails the list of all.
+            Err(error) if error.is_of_content() || error == OpError::Denied => {
+                self.close(overview, &error);
                 return Ok(());
             }
             Err(error) => return Err(error.into()),

@@ -160,6 +160,7 @@ impl<C: OpClient> Mirror<C> {
     pub fn poll(&mut self) -> Result<Polled, MirrorError> {
         let now = (self.now)();
         self.state.report.last_try = now.millis();
+        self.state.report.trouble = None;
         let result = self.try_poll();
         let now = (self.now)();
         match &result {
@@ -167,7 +168,6 @@ impl<C: OpClient> Mirror<C> {
                 self.budget.polled(now);
                 let report = &mut self.state.report;
                 report.last_success = now.millis();
-                report.trouble = None;
                 report.polls += 1;
                 report.written += polled.written;
             }
@@ -182,20 +182,22 @@ impl<C: OpClient> Mirror<C> {
         self.budget.polling((self.now)());
         let listed = self.ask(|client| client.vaults(false))?;
         self.mark_vaults()?;
-        let steps = plan::vaults(&self.state.vaults, &listed);
+        let mut steps = plan::vaults(&self.state.vaults, &listed);
+        self.leave_closed(&mut steps, &listed);
+        let listed: BTreeMap<VaultId, &VaultOverview> =
+            listed.iter().map(|vault| (vault.id, vault)).collect();
         let titles = if plan::needs_titles(&steps) {
-            self.titles(&steps)?
+            self.titles(&steps, &listed)?
         } else {
             BTreeMap::new()
         };
-        let listed: BTreeMap<VaultId, &VaultOverview> =
-            listed.iter().map(|vault| (vault.id, vault)).collect();
         let mut polled = Polled::default();
         for step in steps {
             self.go_on()?;
             // Clients wait for theirs, whatever else is to be done.
             self.write_through(0)?;
             match step {
+                VaultStep::Drop(vault) if self.is_missed_once(vault) => continue,
                 VaultStep::Drop(vault) => self.drop_vault(vault)?,
                 VaultStep::Make(vault) | VaultStep::Rename(vault) => {
                     let Some(titled) = titles.get(&vault) else {

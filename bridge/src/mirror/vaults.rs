@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use sekisho_account::{AccountError, OperatorError, Request};
 use sekisho_core::{id::VaultId, vault::VaultAttributes};
 
-use super::{Mirror, MirrorError};
+use super::{Mirror, MirrorError, QUARANTINE};
 use crate::{
     client::{OpClient, OpError, VaultOverview},
     map::vault_type,
     plan::{KnownVault, VaultStep},
+    state::ClosedVault,
 };
 
 impl<C: OpClient> Mirror<C> {
@@ -18,10 +19,11 @@ impl<C: OpClient> Mirror<C> {
     pub(super) fn titles(
         &mut self,
         steps: &[VaultStep],
+        listed: &BTreeMap<VaultId, &VaultOverview>,
     ) -> Result<BTreeMap<VaultId, VaultOverview>, MirrorError> {
         match self.ask(|client| client.vaults(true)) {
             Ok(vaults) => Ok(vaults.into_iter().map(|vault| (vault.id, vault)).collect()),
-            Err(error) if error.is_of_content() => self.titles_one_by_one(steps),
+            Err(error) if error.is_of_content() => self.titles_one_by_one(steps, listed),
             Err(error) => Err(error.into()),
         }
     }
@@ -29,6 +31,7 @@ impl<C: OpClient> Mirror<C> {
     fn titles_one_by_one(
         &mut self,
         steps: &[VaultStep],
+        listed: &BTreeMap<VaultId, &VaultOverview>,
     ) -> Result<BTreeMap<VaultId, VaultOverview>, MirrorError> {
         let mut titles = BTreeMap::new();
         for step in steps {
@@ -41,7 +44,9 @@ impl<C: OpClient> Mirror<C> {
                     titles.insert(vault, overview);
                 }
                 Err(error) if error.is_of_content() => {
-                    tracing::warn!(%vault, %error, "a vault is not mirrored");
+                    if let Some(listed) = listed.get(&vault) {
+                        self.close(listed, &error);
+                    }
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -143,8 +148,47 @@ impl<C: OpClient> Mirror<C> {
         self.keep()
     }
 
-    /// Whether an error of a list means that the vault went away between two requests.
-    pub(super) const fn is_gone(error: &OpError) -> bool {
-        matches!(error, OpError::Missing | OpError::Denied)
+    /// Leaves a vault alone that cannot be read, until it changes or a day has passed: each try would cost requests,
+    /// and with a core that breaks on it a sign-in.
+    pub(super) fn close(&mut self, vault: &VaultOverview, error: &OpError) {
+        tracing::warn!(vault = %vault.id, %error, "a vault cannot be read: it stays as it was");
+        let closed = ClosedVault {
+            reason: error.to_string(),
+            versions: (vault.attribute_version, vault.content_version),
+            retry: (self.now)().millis() + QUARANTINE,
+        };
+        self.state.closed.insert(vault.id, closed);
+    }
+
+    /// Takes steps out that are about vaults left alone.
+    pub(super) fn leave_closed(&mut self, steps: &mut Vec<VaultStep>, listed: &[VaultOverview]) {
+        let now = (self.now)().millis();
+        for vault in listed {
+            if let Some(known) = self.state.vaults.get_mut(&vault.id) {
+                known.missed = 0;
+            }
+        }
+        self.state.closed.retain(|id, closed| {
+            let vault = listed.iter().find(|vault| vault.id == *id);
+            closed.retry > now
+                && vault.is_some_and(|vault| {
+                    closed.versions == (vault.attribute_version, vault.content_version)
+                })
+        });
+        steps.retain(|step| match step {
+            VaultStep::Make(vault) | VaultStep::Rename(vault) | VaultStep::Compare(vault) => {
+                !self.state.closed.contains_key(vault)
+            }
+            VaultStep::Drop(_) => true,
+        });
+    }
+
+    /// A vault is taken out only when two polls in a row miss it: lists are eventual, and what is taken out takes the
+    /// grants of its tokens along.
+    pub(super) fn is_missed_once(&mut self, vault: VaultId) -> bool {
+        self.state.vaults.get_mut(&vault).is_some_and(|known| {
+            known.missed += 1;
+            known.missed < 2
+        })
     }
 }

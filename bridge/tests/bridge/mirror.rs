@@ -116,6 +116,8 @@ fn vaults_follow() {
     assert!(world.operator().vault(second).is_ok());
     world.double.remove_vault(second);
     world.poll().unwrap();
+    assert!(world.operator().vault(second).is_ok(), "missed once");
+    world.poll().unwrap();
     let gone = world.operator().vault(second);
     assert!(matches!(
         gone,
@@ -128,6 +130,52 @@ fn vaults_follow() {
     world.poll().unwrap();
     assert_eq!(world.secret(second, again).as_deref(), Some("back"));
     assert!(world.item(vault, item).is_some());
+}
+
+#[test]
+fn what_a_list_misses_for_a_moment_comes_back_as_it_was() {
+    let world = World::new();
+    let vault = world.double.add_vault("v", VaultKind::UserCreated);
+    let item = world.double.add_item(vault, "i", "a");
+    world.poll().unwrap();
+    let held = world.double.hide(vault, item);
+    world.poll().unwrap();
+    assert!(world.item(vault, item).is_none());
+    world.double.show(vault, held);
+    world.poll().unwrap();
+    assert_eq!(
+        world.item(vault, item).unwrap().version,
+        1,
+        "at the same version"
+    );
+}
+
+#[test]
+fn an_unreadable_vault_costs_once_a_day() {
+    let world = World::new();
+    let (good, bad) = (
+        world.double.add_vault("good", VaultKind::UserCreated),
+        world.double.add_vault("bad", VaultKind::UserCreated),
+    );
+    let item = world.double.add_item(good, "i", "a");
+    world.double.break_vault(bad, true);
+    world.pass(60);
+    let mut mirror = world.mirror();
+    mirror.poll().unwrap();
+    assert_eq!(world.secret(good, item).as_deref(), Some("a"));
+    assert!(world.operator().vault(bad).is_err());
+    assert_eq!(mirror.state().closed.len(), 1);
+    let before = world.double.sent().total();
+    for _ in 0..5 {
+        world.pass(60);
+        mirror.poll().unwrap();
+    }
+    assert_eq!(world.double.sent().total() - before, 5);
+    world.double.break_vault(bad, false);
+    world.pass(25 * 3600);
+    mirror.poll().unwrap();
+    assert!(world.operator().vault(bad).is_ok());
+    assert!(mirror.state().closed.is_empty());
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn without_write_a_client_is_refused_at_once() {
     let request = writers.change("b");
     let refused = writers.device.put(&request).unwrap_err();
     assert!(matches!(refused, AccountError::MirrorReadOnly(_)));
-    assert_eq!(refused.fault(), Fault::ReadOnly);
+    assert_eq!(refused.fault(), Fault::Mirrored);
     assert_eq!(writers.upstream(), "a");
 }
 

@@ -342,6 +342,18 @@ impl Refusal {
                 "This server cannot write",
             )
             .hint("send writes to a server that reaches the account"),
+            Fault::Mirrored => Self::new(
+                StatusCode::FORBIDDEN,
+                "mirrored",
+                "This vault is mirrored from 1Password for reading only",
+            )
+            .hint("change the item in 1Password, or run the bridge with --write"),
+            Fault::Refused => Self::new(
+                StatusCode::BAD_REQUEST,
+                "refused_upstream",
+                "1Password refuses this change of the item",
+            )
+            .hint("`sekisho bridge status` shows the reason in its words"),
         }
     }
 }

@@ -351,6 +351,7 @@ fn print(state: &State, now: Timestamp) -> Done {
         ),
         ("vaults", state.vaults.len().to_string()),
         ("files to come", state.files.len().to_string()),
+        ("vaults not read", state.closed.len().to_string()),
         ("items not read", state.quarantine.len().to_string()),
         ("writes refused", state.refusals.len().to_string()),
     ])?;

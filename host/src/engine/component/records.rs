@@ -260,6 +260,8 @@ fn fault(fault: Fault) -> wit::Fault {
         Fault::TooLarge => wit::Fault::TooLarge,
         Fault::NotSynchronised => wit::Fault::NotSynchronised,
         Fault::ReadOnly => wit::Fault::ReadOnly,
+        Fault::Mirrored => wit::Fault::Mirrored,
+        Fault::Refused => wit::Fault::Refused,
         _ => wit::Fault::Unavailable,
     }
 }
