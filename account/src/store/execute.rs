@@ -1,20 +1,15 @@
 //! One request, one permission, one deed: the table of everything an operator may do.
 
-use rusqlite::Connection;
 use sekisho_core::{
     file::FilePlace,
-    id::{EnvironmentId, FileId, GroupId, ItemId, TokenId, UserId, VaultId},
+    id::{EnvironmentId, FileId, GroupId, ItemId, VaultId},
 };
 
 use super::{
-    Account, Caller, audit,
-    change::{Actor, Change},
-    chunks, environments, grants, groups, items, managers, mirrors, permission, rotation, sharing,
-    tokens, usage, users, vaults,
+    Account, Caller, audit, chunks, environments, frame::Answer, grants, groups, items, managers,
+    mirrors, permission, rotation, sharing, tokens, usage, users, vaults,
 };
 use crate::{AccountError, Request, Response};
-
-type Answer = Result<Response, AccountError>;
 
 impl Account {
     /// Does what an authenticated caller asks, if they may. [`Account::submit`] authenticates.
@@ -415,119 +410,6 @@ impl Account {
             // Every other request went to its own table above.
             _ => Err(AccountError::invalid("this version does not know it")),
         }
-    }
-
-    /// A question any active user may ask.
-    fn ask(&self, caller: &Caller, work: impl FnOnce(&Connection, &UserId) -> Answer) -> Answer {
-        self.read(|db| {
-            permission::active(db, &caller.user)?;
-            work(db, &caller.user)
-        })
-    }
-
-    /// A question about a vault.
-    fn ask_in(
-        &self,
-        caller: &Caller,
-        vault: &VaultId,
-        work: impl FnOnce(&Connection, &UserId) -> Answer,
-    ) -> Answer {
-        self.ask(caller, |db, me| {
-            permission::vault(db, me, vault)?;
-            work(db, me)
-        })
-    }
-
-    /// A question for those who manage some Connect server.
-    fn ask_manager(
-        &self,
-        caller: &Caller,
-        work: impl FnOnce(&Connection, &UserId) -> Answer,
-    ) -> Answer {
-        self.ask(caller, |db, me| {
-            permission::some_server(db, me)?;
-            work(db, me)
-        })
-    }
-
-    /// A change any active user may make.
-    fn act(
-        &self,
-        caller: &Caller,
-        what: &str,
-        objects: &[&str],
-        work: impl FnOnce(&Change<'_>) -> Result<(), AccountError>,
-    ) -> Answer {
-        let actor = Actor {
-            who: caller.user.as_str(),
-            origin: &caller.from,
-            now: caller.now,
-        };
-        self.change(&actor, what, objects, |change| {
-            permission::active(change, &caller.user)?;
-            work(change)
-        })?;
-        Ok(Response::Done)
-    }
-
-    /// A change in a vault.
-    fn act_in(
-        &self,
-        caller: &Caller,
-        what: &str,
-        vault: &VaultId,
-        object: &str,
-        work: impl FnOnce(&Change<'_>) -> Result<(), AccountError>,
-    ) -> Answer {
-        self.act(caller, what, &[vault.as_str(), object], |change| {
-            permission::vault(change, &caller.user, vault)?;
-            work(change)
-        })
-    }
-
-    /// A change for owners and administrators.
-    fn administer(
-        &self,
-        caller: &Caller,
-        what: &str,
-        objects: &[&str],
-        work: impl FnOnce(&Change<'_>) -> Result<(), AccountError>,
-    ) -> Answer {
-        self.act(caller, what, objects, |change| {
-            permission::administrator(change, &caller.user)?;
-            work(change)
-        })
-    }
-
-    /// A change for those who manage the Connect server.
-    fn manage(
-        &self,
-        caller: &Caller,
-        what: &str,
-        environment: &EnvironmentId,
-        object: &str,
-        work: impl FnOnce(&Change<'_>) -> Result<(), AccountError>,
-    ) -> Answer {
-        self.act(caller, what, &[environment.as_str(), object], |change| {
-            permission::server(change, &caller.user, environment)?;
-            work(change)
-        })
-    }
-
-    /// A change for those who manage a token's Connect server.
-    fn manage_token(
-        &self,
-        caller: &Caller,
-        what: &str,
-        token: &TokenId,
-        work: impl FnOnce(&Change<'_>) -> Result<(), AccountError>,
-    ) -> Answer {
-        self.act(caller, what, &[token.as_str()], |change| {
-            permission::some_server(change, &caller.user)?;
-            let environment = tokens::environment(change, token)?;
-            permission::server(change, &caller.user, &environment)?;
-            work(change)
-        })
     }
 }
 

@@ -35,6 +35,7 @@ mod device;
 mod environments;
 mod execute;
 mod feed;
+mod frame;
 mod grants;
 mod groups;
 mod items;
