@@ -26,7 +26,7 @@ use crate::{
 /// Bytes of file contents kept on disk.
 const CHUNK_BUDGET: u64 = 512 * 1024 * 1024;
 /// What a tick may take, and clocks may differ by.
-const CONTACT_MARGIN: Duration = Duration::from_secs(15);
+const CONTACT_MARGIN: Duration = Duration::from_secs(5);
 /// How long a write stands in line for its vault.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 

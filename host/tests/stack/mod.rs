@@ -193,14 +193,14 @@ impl World {
 
     pub fn host_with(&self, role: &str, change: impl FnOnce(&mut Command)) -> Process {
         let mut command = self.command(&[role, "--listen", "127.0.0.1:0"]);
-        if role != "sync" {
-            command.args(["--engine", "native"]);
-        }
         command
             .env("SEKISHO_DATA_DIR", self.data())
             .env("OP_SESSION", self.credentials_file())
             .env("OP_LOG_LEVEL", "error");
         change(&mut command);
+        if role != "sync" && command.get_args().all(|arg| arg != "--engine") {
+            command.args(["--engine", "native"]);
+        }
         Process::start(command)
     }
 }

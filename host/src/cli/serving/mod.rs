@@ -10,6 +10,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
@@ -19,7 +20,7 @@ use sekisho_host::{
     engine::EngineKind,
     metrics::MetricsAccess,
     serve::{Limits, Tls},
-    sync::AccountUpstream,
+    sync::{AccountUpstream, Pace},
 };
 use serde_json::json;
 
@@ -65,6 +66,9 @@ struct LowServing {
     /// How long to serve without contact to the account; 0 = not at all.
     #[arg(long, value_name = "DURATION", env = "SEKISHO_MAX_STALE", default_value = "24h", value_parser = clap::builder::ValueParser::from(str::parse::<Seconds>))]
     max_stale: Seconds,
+    /// How often the account is asked when it does not push.
+    #[arg(long, value_name = "DURATION", env = "SEKISHO_INTERVAL", default_value = "15s", value_parser = clap::builder::ValueParser::from(str::parse::<Seconds>))]
+    interval: Seconds,
     /// Largest file inlined in an answer, in KB; larger ones are answered 413.
     #[arg(
         long,
@@ -210,6 +214,10 @@ impl LowServing {
             max_stale: self.max_stale.0,
             max_inline: u64::from(self.max_inline) * 1024,
             usage_budget: u64::from(self.usage_limit.max(1)) * 1024 * 1024,
+            pace: Pace {
+                interval: Duration::from_secs(self.interval.0.max(1)),
+                ..Pace::default()
+            },
             limits: Limits {
                 sync_time: variables.sync_timeout,
                 ..Limits::default()
