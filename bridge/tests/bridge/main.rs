@@ -8,6 +8,7 @@
 
 mod core_calls;
 mod core_faults;
+mod core_mirror;
 mod golden;
 mod mirror;
 mod simulated_day;
