@@ -218,3 +218,55 @@ fn credentials_come_in_every_form_through_the_variable() {
         eventually("synchronised", || host.get("/ready", "").status == 200);
     }
 }
+
+/// An account behind a private CA that lets in only who shows a certificate of it.
+#[test]
+fn a_private_ca_and_a_client_certificate() {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    let world = World::new(1);
+    let file = |name: &str, pem: String| {
+        let path = world.dir.path().join(name);
+        fs::write(&path, pem).unwrap();
+        path
+    };
+    let ca_key = KeyPair::generate().unwrap();
+    let mut ca = CertificateParams::new(Vec::<String>::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_file = file("ca.pem", ca.self_signed(&ca_key).unwrap().pem());
+    let issuer = Issuer::new(ca, ca_key);
+    let made = |name: &str, of: &str| {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![of.to_owned()]).unwrap();
+        let cert = params.signed_by(&key, &issuer).unwrap();
+        (
+            file(&format!("{name}.crt"), cert.pem()),
+            file(&format!("{name}.key"), key.serialize_pem()),
+        )
+    };
+    let (server, server_key) = made("account", "127.0.0.1");
+    let (edge, edge_key) = made("edge", "edge.test");
+    let mut command = world.command(&["account", "serve", "--listen", "127.0.0.1:0"]);
+    command
+        .arg("--data-dir")
+        .arg(world.dir.path().join("account"))
+        .arg("--tls-cert")
+        .arg(&server)
+        .arg("--tls-key")
+        .arg(&server_key)
+        .arg("--tls-client-ca")
+        .arg(&ca_file);
+    let account = Process::start(command);
+    let url = format!("https://{}", account.addr);
+    let ca = fs::read_to_string(&ca_file).unwrap();
+    let credentials = world.credentials.clone().with_account(&url, Some(&ca));
+    credentials.write(&world.credentials_file(), true).unwrap();
+    let stranger = world.host("serve");
+    let known = world.host_with("serve", |command| {
+        command
+            .env("SEKISHO_DATA_DIR", world.dir.path().join("known"))
+            .env("SEKISHO_ACCOUNT_CERT", &edge)
+            .env("SEKISHO_ACCOUNT_KEY", &edge_key);
+    });
+    eventually("let in", || known.get("/ready", "").status == 200);
+    assert_eq!(stranger.get("/ready", "").status, 503);
+}

@@ -16,7 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use ureq::{
     Agent, Body,
     http::{Response as HttpResponse, StatusCode},
-    tls::{PemItem, RootCerts, TlsConfig, TlsProvider},
+    tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, TlsProvider},
 };
 
 mod fault;
@@ -51,6 +51,32 @@ pub struct Address {
     pub ca: Option<String>,
 }
 
+/// What a host shows to an account, or to a proxy before it, that asks for a certificate.
+#[derive(Clone)]
+pub struct ClientIdentity(ClientCert);
+
+impl ClientIdentity {
+    /// From PEM: the chain of certificates, its own first; and its key.
+    pub fn parse(chain: &[u8], key: &[u8]) -> Result<Self, AccountError> {
+        let unfit = |why: &str| AccountError::Unreachable(why.to_owned());
+        let certificates = certificates(chain);
+        if certificates.is_empty() {
+            return Err(unfit(
+                "the client certificate is no PEM with a certificate in it",
+            ));
+        }
+        let key = PrivateKey::from_pem(key)
+            .map_err(|_| unfit("the client key is no PEM with a private key in it"))?;
+        Ok(Self(ClientCert::new_with_certs(&certificates, key)))
+    }
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientIdentity").finish_non_exhaustive()
+    }
+}
+
 #[derive(Clone)]
 struct Http {
     base: String,
@@ -58,7 +84,7 @@ struct Http {
 }
 
 impl Http {
-    fn new(address: &Address) -> Result<Self, AccountError> {
+    fn new(address: &Address, client: Option<&ClientIdentity>) -> Result<Self, AccountError> {
         let url = address.url.trim_end_matches('/');
         if !url.starts_with("https://") && !url.starts_with("http://") {
             let why = format!("'{url}' is no URL with https:// or http://");
@@ -69,6 +95,7 @@ impl Http {
             None => tls.root_certs(RootCerts::WebPki),
             Some(ca) => tls.root_certs(roots(ca)?),
         };
+        let tls = tls.client_cert(client.map(|client| client.0.clone()));
         let agent = Agent::config_builder()
             .tls_config(tls.build())
             .http_status_as_error(false)
@@ -140,16 +167,19 @@ impl Http {
     }
 }
 
-fn roots(pem: &str) -> Result<RootCerts, AccountError> {
-    let items: Result<Vec<PemItem<'static>>, _> = ureq::tls::parse_pem(pem.as_bytes()).collect();
-    let certificates: Vec<_> = items
-        .unwrap_or_default()
-        .into_iter()
+fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
+    let items: Result<Vec<PemItem<'static>>, _> = ureq::tls::parse_pem(pem).collect();
+    let items = items.unwrap_or_default().into_iter();
+    items
         .filter_map(|item| match item {
             PemItem::Certificate(certificate) => Some(certificate),
             _ => None,
         })
-        .collect();
+        .collect()
+}
+
+fn roots(pem: &str) -> Result<RootCerts, AccountError> {
+    let certificates = certificates(pem.as_bytes());
     if certificates.is_empty() {
         let why = "the CA is no PEM with a certificate in it";
         return Err(AccountError::Unreachable(why.into()));
@@ -187,7 +217,7 @@ pub struct RemoteAccount(Http);
 impl RemoteAccount {
     /// Nothing is sent yet.
     pub fn new(address: &Address) -> Result<Self, AccountError> {
-        Http::new(address).map(Self)
+        Http::new(address, None).map(Self)
     }
 }
 
@@ -224,12 +254,21 @@ impl RemoteDevice {
 
     /// The host of these credentials, at this address.
     pub fn at(address: &Address, credentials: &Credentials) -> Result<Self, AccountError> {
+        Self::showing(None, address, credentials)
+    }
+
+    /// The same, with a certificate for who asks for one.
+    pub fn showing(
+        client: Option<&ClientIdentity>,
+        address: &Address,
+        credentials: &Credentials,
+    ) -> Result<Self, AccountError> {
         let environment = credentials.environment();
         // EXPOSE: kept as the header it will be.
         let device = credentials.device().to_text();
         let authorization = format!("{SCHEME}{environment}.{}", device.expose());
         Ok(Self {
-            http: Http::new(address)?,
+            http: Http::new(address, client)?,
             environment,
             authorization: SecretText::new(authorization),
         })

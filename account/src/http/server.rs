@@ -22,7 +22,7 @@ mod answer;
 mod route;
 mod tls;
 
-pub use tls::{TlsError, tls_config};
+pub use tls::{TlsError, tls_config, tls_config_for};
 
 /// Largest body of a request: an item of [`crate::store::MAX_ITEM`] in base64, in JSON, in base64 again.
 const MAX_BODY: usize = 32 * 1024 * 1024;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Subcommand};
 use sekisho_account::{
     Account, KeyFile, NewUser, clock,
-    http::server::{Options, serve, tls_config},
+    http::server::{Options, serve, tls_config, tls_config_for},
     protocol::AuditEntry,
     random::SystemRng,
 };
@@ -67,6 +67,9 @@ pub(super) struct LowServe {
     /// PEM of the certificate's private key.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// PEM of a CA: only who shows a certificate of it is let in.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
 }
 
 impl LowAccount {
@@ -164,7 +167,10 @@ impl LowServe {
                     let bytes = std::fs::read(path).map(zeroize::Zeroizing::new);
                     bytes.map_err(|error| Failure::io(path, &error))
                 };
-                let config = tls_config(&read(cert)?, &read(key)?);
+                let config = match &self.tls_client_ca {
+                    None => tls_config(&read(cert)?, &read(key)?),
+                    Some(ca) => tls_config_for(&read(cert)?, &read(key)?, &read(ca)?),
+                };
                 Some(config.map_err(|error| {
                     Failure::new(error.to_string(), "check --tls-cert and --tls-key")
                 })?)

@@ -1,12 +1,17 @@
 //! Who a host is to the account: the credentials, where they came from, and where the account is.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use sekisho_account::{
     Credentials, Device,
-    http::client::{Address, RemoteDevice},
+    http::client::{Address, ClientIdentity, RemoteDevice},
 };
 use sekisho_host::credentials::{SessionError, SessionForm, read_session, read_session_file};
+
+use zeroize::Zeroizing;
 
 use super::variables::Variables;
 use crate::cli::{failure::Failure, session::Session};
@@ -18,12 +23,15 @@ pub(super) struct Identity {
     form: SessionForm,
     /// Said by flag or variable; wins over what the file says.
     address: Option<Address>,
+    /// Certificate and key, for an account that asks for them.
+    shown: Option<[PathBuf; 2]>,
 }
 
 impl Identity {
     /// By flag, by variable, or where the vendor's containers have it.
     pub(super) fn find(
         flag: Option<&str>,
+        shown: Option<[PathBuf; 2]>,
         variables: &Variables,
         session: &Session,
     ) -> Result<Self, Failure> {
@@ -43,6 +51,7 @@ impl Identity {
             credentials,
             form,
             address: session.remote.clone(),
+            shown,
         };
         // Found out now and not when somebody asks.
         identity.address()?;
@@ -54,9 +63,18 @@ impl Identity {
         self.form.path.as_deref()
     }
 
-    /// The same Connect server, by a file that was changed; why not, otherwise.
-    pub(super) fn read_again(&self, path: &Path) -> Result<(Self, Arc<dyn Device>), String> {
-        let (form, credentials) = read_session_file(path).map_err(|error| error.to_string())?;
+    /// All files that say who this host is.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let shown = self.shown.iter().flatten().map(AsRef::as_ref);
+        self.path().into_iter().chain(shown)
+    }
+
+    /// The same Connect server, by files that were changed; why not, otherwise.
+    pub(super) fn read_again(&self) -> Result<(Self, Arc<dyn Device>), String> {
+        let (form, credentials) = match self.path() {
+            Some(path) => read_session_file(path).map_err(|error| error.to_string())?,
+            None => (self.form.clone(), self.credentials.clone()),
+        };
         let (ours, theirs) = (self.credentials.trust(), credentials.trust());
         let is_ours = ours.account == theirs.account
             && ours.environment == theirs.environment
@@ -68,6 +86,7 @@ impl Identity {
             credentials,
             form,
             address: self.address.clone(),
+            shown: self.shown.clone(),
         };
         let device = identity.device().map_err(|failure| failure.to_string())?;
         Ok((identity, device))
@@ -75,8 +94,20 @@ impl Identity {
 
     /// The account's door for this host.
     pub(super) fn device(&self) -> Result<Arc<dyn Device>, Failure> {
-        let device = RemoteDevice::at(&self.address()?, &self.credentials)?;
+        let client = self.client()?;
+        let device = RemoteDevice::showing(client.as_ref(), &self.address()?, &self.credentials)?;
         Ok(Arc::new(device))
+    }
+
+    fn client(&self) -> Result<Option<ClientIdentity>, Failure> {
+        let Some([cert, key]) = &self.shown else {
+            return Ok(None);
+        };
+        let read = |path: &PathBuf| {
+            let bytes = std::fs::read(path).map(Zeroizing::new);
+            bytes.map_err(|error| Failure::io(path, &error))
+        };
+        Ok(Some(ClientIdentity::parse(&read(cert)?, &read(key)?)?))
     }
 
     fn address(&self) -> Result<Address, Failure> {
@@ -98,7 +129,7 @@ impl Identity {
     }
 }
 
-fn in_its_place(places: &[std::path::PathBuf]) -> Result<(SessionForm, Credentials), Failure> {
+fn in_its_place(places: &[PathBuf]) -> Result<(SessionForm, Credentials), Failure> {
     let found = places.iter().find(|path| path.exists());
     let found: Option<&Path> = found.map(AsRef::as_ref);
     match found {

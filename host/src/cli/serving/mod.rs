@@ -53,6 +53,22 @@ struct LowServing {
     /// Where to serve; port 0 takes a free one [env: OP_HTTP_PORT, OP_HTTPS_PORT] [default: every address, port 8080]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// PEM of a certificate to show to an account that asks for one.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SEKISHO_ACCOUNT_CERT",
+        requires = "account_key"
+    )]
+    account_cert: Option<PathBuf>,
+    /// PEM of that certificate's private key.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SEKISHO_ACCOUNT_KEY",
+        requires = "account_cert"
+    )]
+    account_key: Option<PathBuf>,
     /// PEM of the certificate and those it hangs on: then the API is served under TLS, on port 8443 if nothing else is
     /// said [env: OP_TLS_CERT_FILE]
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -150,7 +166,9 @@ impl LowServing {
         for note in &variables.notes {
             tracing::info!("{note}");
         }
-        let identity = Identity::find(self.credentials.as_deref(), &variables, session)?;
+        let shown = self.account_cert.clone().zip(self.account_key.clone());
+        let shown = shown.map(|(cert, key)| [cert, key]);
+        let identity = Identity::find(self.credentials.as_deref(), shown, &variables, session)?;
         let upstream = Arc::new(AccountUpstream::new(identity.device()?));
         let tls = self.tls(role, &variables)?;
         let data_dir = data_dir(&variables, &identity, session);

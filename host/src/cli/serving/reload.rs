@@ -1,12 +1,6 @@
 //! Files that may be changed while a host runs: its credentials, its certificate.
 
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
 
 use sekisho_host::{RunningHost, serve::Tls, sync::AccountUpstream};
 use tokio::{
@@ -56,7 +50,7 @@ impl Reload {
     ) -> Self {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let credentials = Stamp::of(identity.path());
+        let credentials = Stamp::of(identity.files());
         let certificate = Stamp::of(tls.iter().flat_map(Tls::files));
         Self {
             identity,
@@ -76,7 +70,7 @@ impl Reload {
                 _ = self.looks.tick() => false,
                 _ = self.hangup.recv() => true,
             };
-            let credentials = Stamp::of(self.identity.path());
+            let credentials = Stamp::of(self.identity.files());
             if is_asked || credentials != self.credentials {
                 self.credentials = credentials;
                 self.read_credentials(host);
@@ -91,10 +85,7 @@ impl Reload {
 
     /// What is no good, or half written, changes nothing: the earlier credentials are good until somebody ends them.
     fn read_credentials(&mut self, host: &RunningHost) {
-        let Some(path) = self.identity.path().map(PathBuf::from) else {
-            return;
-        };
-        match self.identity.read_again(&path) {
+        match self.identity.read_again() {
             Ok((identity, device)) => {
                 self.upstream.replace(device);
                 host.believe(identity.credentials.signing_keys().to_vec());
