@@ -6,7 +6,12 @@
     reason = "a test that panics is a test that fails"
 )]
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use sekisho_bridge::vendor::{self, CoreFile};
 use sekisho_core::id::{ItemId, VaultId};
@@ -199,6 +204,69 @@ fn by_the_vendors_sdk(
     assert_eq!(overview["title"], "made by Go");
     let made = format!("/v1/vaults/{vault}/items/{made}");
     assert_eq!(client.ask("DELETE", &made, &Value::Null).status, 204);
+}
+
+/// In a process of its own, killed and started again: nothing doubled, nothing lost.
+#[test]
+fn a_bridge_apart_is_killed_and_goes_on() {
+    let core = match core() {
+        Ok(core) => core,
+        Err(why) => return sdk::skip("bridge_end_to_end, apart", &why),
+    };
+    let service = StandIn::default();
+    let _loopback = service.serve();
+    let vaults: Vec<_> = (0..3)
+        .map(|n| service.add_vault(&n.to_string(), "", "U"))
+        .collect();
+    for vault in &vaults {
+        for n in 0..60 {
+            service.add_login(*vault, &n.to_string(), "p");
+        }
+    }
+    let place = Place::new();
+    let server = place.up("up", &["--no-demo"]);
+    let (core_file, token_file) = (place.dir().join("core.wasm"), place.dir().join("op-token"));
+    fs::write(&core_file, core.bytes()).unwrap();
+    fs::write(&token_file, service.token()).unwrap();
+    // Compiled and kept before: what is killed then is mirroring, not compiling.
+    place.run(&["bridge", "fetch-core", core_file.to_str().unwrap()]);
+    let bridge = || {
+        let mut bridge = place.command(&["bridge", "run", "--plan", "business"]);
+        bridge
+            .args(["--dangerous-loopback", "--token-file"])
+            .arg(&token_file)
+            .stderr(Stdio::null());
+        bridge.spawn().unwrap()
+    };
+    for moment in [700, 1_500, 2_200] {
+        let mut killed = bridge();
+        std::thread::sleep(Duration::from_millis(moment));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+    }
+    let mut last = bridge();
+    wait("everything to be mirrored", PATIENCE, || {
+        let status = place.command(&["bridge", "status"]).output().unwrap();
+        let status: Value = serde_json::from_slice(&status.stdout).ok()?;
+        let is_done = status["vaults"].as_array()?.len() == 3
+            && status["last_success"].is_string()
+            && status["trouble"].is_null();
+        is_done.then_some(())
+    });
+    for vault in vaults {
+        let listed = place.run(&["item", "list", "--vault", vault.as_str()]);
+        let mut found: Vec<ItemId> = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["id"].as_str().unwrap().parse().unwrap())
+            .collect();
+        found.sort();
+        assert_eq!(found, service.item_ids(vault));
+    }
+    last.kill().unwrap();
+    last.wait().unwrap();
+    server.stop();
 }
 
 /// A client's writes are upstream before they are answered.
