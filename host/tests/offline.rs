@@ -44,7 +44,11 @@ fn a_start_without_the_account_serves_what_was_held_and_says_how_old_it_is() {
         let health = host.get("/health", "");
         assert_eq!(health.status, 200);
         let told = health.json()["dependencies"][1]["message"].clone();
-        assert!(told.as_str().unwrap().starts_with("Version "), "{told}");
+        let told = told.as_str().unwrap();
+        assert!(
+            told.starts_with("Version ") && told.ends_with(" s old"),
+            "{told}"
+        );
         let metrics = String::from_utf8(host.get("/metrics", "").body).unwrap();
         assert!(metrics.contains("\nsekisho_snapshot_age_seconds "));
         let refused = host.send(

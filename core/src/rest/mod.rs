@@ -249,7 +249,7 @@ fn decide(
     let route = Route::parse(request.method(), request.uri().path())?;
     match route {
         Route::Heartbeat => return Ok(status::heartbeat()),
-        Route::Health => return Ok(status::health(ports.records)),
+        Route::Health => return Ok(status::health(ports.records, ports.now)),
         Route::Ready => return status::ready(ports.records, ports.now),
         Route::OpenApi => return Ok(openapi::answer()),
         _ => {}

@@ -36,12 +36,13 @@ pub(super) fn heartbeat() -> Reply {
 }
 
 /// Always 200, as the vendor's: probes of swapped-in deployments must not start to fail. `/ready` is the strict one.
-pub(super) fn health(records: &dyn Records) -> Reply {
+pub(super) fn health(records: &dyn Records, now: Timestamp) -> Reply {
     let (status, message) = match records.head() {
-        Ok(head) => (
-            "ACTIVE",
-            format!("Version {} of {}", head.version, head.issued_at),
-        ),
+        Ok(head) => {
+            let age = now.millis().saturating_sub(head.issued_at.millis()) / 1000;
+            let (version, at) = (head.version, head.issued_at);
+            ("ACTIVE", format!("Version {version} of {at}, {age} s old"))
+        }
         Err(Fault::NotSynchronised) => (
             "NOT_SYNCED",
             "Nothing has been synchronised from the account yet".into(),

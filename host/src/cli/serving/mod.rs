@@ -36,7 +36,8 @@ use super::{
 #[derive(Args)]
 #[command(
     after_help = "The account is where the credentials file says, or SEKISHO_ACCOUNT_URL, or --account. Variables of 1Password Connect
-(OP_SESSION, OP_HTTP_PORT, OP_LOG_LEVEL, XDG_DATA_HOME, …) mean here what they mean there.
+(OP_SESSION, OP_HTTP_PORT, OP_LOG_LEVEL, XDG_DATA_HOME, …) mean here what they mean there. The data folder is --data-dir,
+SEKISHO_DATA_DIR, or as there $XDG_DATA_HOME/.op/data or ~/.op/data. Files that change are read again, at once on SIGHUP.
 
 Examples:\n  OP_SESSION=1password-credentials.json sekisho serve\n  sekisho serve --credentials /run/secrets/op-session --listen :8080"
 )]
