@@ -120,6 +120,7 @@ CREATE TABLE manager_grants (
 CREATE TABLE vaults (
     id                  TEXT    PRIMARY KEY,
     kind                TEXT    NOT NULL,
+    maker               TEXT    NOT NULL REFERENCES users,
     generation          INTEGER NOT NULL,
     oldest              INTEGER NOT NULL,
     attribute_version   INTEGER NOT NULL,

@@ -28,11 +28,12 @@ pub(super) fn create(
 ) -> Result<(), AccountError> {
     check_new(user, new)?;
     let added = change.run(
-        "INSERT OR IGNORE INTO vaults (id, kind, generation, oldest, attribute_version, content_version, items, created, updated, seq, attributes)
-         VALUES (?1, ?2, 1, 1, 1, 0, 0, ?3, ?3, ?4, ?5)",
+        "INSERT OR IGNORE INTO vaults (id, kind, maker, generation, oldest, attribute_version, content_version, items, created, updated, seq, attributes)
+         VALUES (?1, ?2, ?3, 1, 1, 1, 0, 0, ?4, ?4, ?5, ?6)",
         params![
             new.id.as_str(),
             new.kind.as_str(),
+            user.as_str(),
             change.now(),
             change.seq(),
             new.attributes.as_bytes()
@@ -45,13 +46,16 @@ pub(super) fn create(
     put_keys(change, new)
 }
 
-/// Makes a deleted vault again. Whoever asks for it knows that versions of its items only rise.
+/// Makes a deleted vault again, for who made it. Whoever asks for it knows that versions of its items only rise.
 pub(super) fn restore(
     change: &Change<'_>,
     user: &UserId,
     new: &NewVault,
 ) -> Result<(), AccountError> {
     check_new(user, new)?;
+    if maker(change, &new.id)?.as_deref() != Some(user.as_str()) {
+        return Err(AccountError::NoVaultAccess(new.id));
+    }
     let restored = change.run(
         "UPDATE vaults SET deleted = 0, generation = 1, oldest = 1, attribute_version = 1, items = 0, updated = ?, seq = ?,
              attributes = ? WHERE id = ? AND kind = ? AND deleted = 1",
@@ -67,6 +71,13 @@ pub(super) fn restore(
         return Err(AccountError::conflict("vault", new.id, None));
     }
     put_keys(change, new)
+}
+
+fn maker(db: &Connection, vault: &VaultId) -> Result<Option<String>, AccountError> {
+    let found = db
+        .prepare_cached("SELECT maker FROM vaults WHERE id = ?")?
+        .query_row([vault.as_str()], |row| row.get(0));
+    Ok(found.optional()?)
 }
 
 fn check_new(user: &UserId, new: &NewVault) -> Result<(), AccountError> {

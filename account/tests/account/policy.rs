@@ -46,6 +46,24 @@ fn a_vault_is_seen_only_by_those_it_is_wrapped_to() {
 }
 
 #[test]
+fn a_deleted_vault_is_made_again_only_by_who_made_it() {
+    let world = World::new();
+    let user = world.user("Una");
+    let vault = vault_of(&user, VaultType::UserCreated);
+    let again = |operator: &Operator| {
+        operator.restore_vault("Again", "", VaultType::UserCreated, vault)
+    };
+    assert!(again(&user).is_err(), "it is not deleted");
+    user.delete_vault(vault).unwrap();
+    for other in [&world.owner, &world.user("Otto")] {
+        let refusal = refused(again(other));
+        assert!(matches!(refusal, AccountError::NoVaultAccess(of) if of == vault));
+    }
+    again(&user).unwrap();
+    assert_eq!(user.vault(vault).unwrap().attributes.name, "Again");
+}
+
+#[test]
 fn only_managers_manage_environments() {
     let world = World::new();
     let user = world.user("Una");
