@@ -66,8 +66,6 @@ pub struct PendingFile {
     pub item: ItemId,
     /// Its id, as the service spells it.
     pub file: String,
-    /// Its name.
-    pub name: String,
     /// Bytes of its content.
     pub size: u64,
 }

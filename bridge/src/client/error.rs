@@ -5,6 +5,29 @@ use sekisho_core::secret::SecretText;
 /// Longest sentence of the vendor's that is passed on.
 const MAX_SENTENCE: usize = 400;
 
+/// The vendor's words. They may quote the item, so they do not print themselves.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sentence(String);
+
+impl Sentence {
+    /// The words.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Sentence {
+    fn from(words: &str) -> Self {
+        Self(words.to_owned())
+    }
+}
+
+impl std::fmt::Debug for Sentence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sentence(…)")
+    }
+}
+
 /// Why a call was not done, named by what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -31,7 +54,7 @@ pub enum OpError {
     Denied,
     /// The core refuses what it was given. The sentence is the vendor's; it is for who wrote the item, not for a log.
     #[error("1Password refuses the item")]
-    Refused(String),
+    Refused(Sentence),
     /// No answer, or the service is in trouble: try again later.
     #[error("1Password cannot be reached or is in trouble")]
     Unavailable,
@@ -113,11 +136,11 @@ fn sign_in(message: &str) -> OpError {
 }
 
 /// The vendor's words on one line, without what a terminal would obey.
-fn sentence(message: &str) -> String {
+fn sentence(message: &str) -> Sentence {
     let plain = message
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c });
-    plain.take(MAX_SENTENCE).collect()
+    Sentence(plain.take(MAX_SENTENCE).collect())
 }
 
 #[cfg(test)]

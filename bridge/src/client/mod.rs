@@ -6,7 +6,7 @@ mod sdk;
 mod types;
 
 pub use double::{Double, DoubleFault};
-pub use error::OpError;
+pub use error::{OpError, Sentence};
 pub use sdk::{SdkConfig, SdkCore};
 use sekisho_core::{
     id::{FileId, ItemId, VaultId},

@@ -146,7 +146,8 @@ impl SdkCore {
                 tracing::error!(%error, "no instance of the core");
                 OpError::Unavailable
             })?;
-        let input = to_json(&json!({
+        let mut body = json!({
+            // EXPOSE: for the core, which signs in with it; wiped below.
             "serviceAccountToken": self.config.token.expose(),
             "programmingLanguage": "Rust",
             "sdkVersion": SDK_VERSION,
@@ -157,7 +158,9 @@ impl SdkCore {
             "os": std::env::consts::OS,
             "osVersion": "0.0.0",
             "architecture": std::env::consts::ARCH,
-        }));
+        });
+        let input = to_json(&body);
+        sekisho_core::item::json::wipe(&mut body);
         let result = instance.init_client(input).map_err(|error| told(&error));
         match result {
             Ok(answer) => {

@@ -1,4 +1,4 @@
-//! The SDK's shapes (op-account.md §B.2, §D), as its core of one version reads and writes them.
+//! The SDK's shapes (op-account.md §B.2, §D), as its core of one version reads and writes them. None prints its content.
 
 use sekisho_core::{
     id::{ItemId, VaultId},
@@ -25,7 +25,7 @@ pub enum VaultKind {
 }
 
 /// A vault as lists have it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VaultOverview {
     /// The vault.
@@ -44,6 +44,14 @@ pub struct VaultOverview {
     pub content_version: u64,
     /// Moves with each change of title or description.
     pub attribute_version: u64,
+}
+
+impl std::fmt::Debug for VaultOverview {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VaultOverview")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether an item is in use.
@@ -145,12 +153,18 @@ impl std::fmt::Debug for NewSdkItem {
 }
 
 /// A heading.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SdkSection {
     /// Any text; empty for a template's own fields.
     pub id: String,
     /// The heading.
     pub title: String,
+}
+
+impl std::fmt::Debug for SdkSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SdkSection").finish_non_exhaustive()
+    }
 }
 
 /// One thing an item holds.
@@ -205,7 +219,7 @@ impl Drop for FieldDetails {
 }
 
 /// Where an item is used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Website {
     /// The address.
@@ -216,8 +230,14 @@ pub struct Website {
     pub autofill_behavior: String,
 }
 
+impl std::fmt::Debug for Website {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Website").finish_non_exhaustive()
+    }
+}
+
 /// A file attached to an item.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SdkFile {
     /// Which one.
@@ -228,8 +248,14 @@ pub struct SdkFile {
     pub field_id: String,
 }
 
+impl std::fmt::Debug for SdkFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SdkFile").finish_non_exhaustive()
+    }
+}
+
 /// A file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileAttributes {
     /// Its name.
     pub name: String,
@@ -237,6 +263,14 @@ pub struct FileAttributes {
     pub id: String,
     /// Bytes of its content.
     pub size: u64,
+}
+
+impl std::fmt::Debug for FileAttributes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileAttributes")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A secret text in JSON that is itself kept private.

@@ -35,7 +35,7 @@ impl<C: OpClient> Mirror<C> {
             return Ok(());
         };
         let attributes = FileAttributes {
-            name: file.name.clone(),
+            name: entry.name.clone(),
             id: file.file.clone(),
             size: file.size,
         };

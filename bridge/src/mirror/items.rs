@@ -313,7 +313,6 @@ impl<C: OpClient> Mirror<C> {
                     vault: work.vault,
                     item,
                     file: file.id.clone(),
-                    name: file.name.clone(),
                     size: file.size,
                 });
             }

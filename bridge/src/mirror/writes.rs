@@ -126,7 +126,7 @@ impl<C: OpClient> Mirror<C> {
                 self.refresh(&mut work, item)?;
                 Ok(Some(ParkedOutcome::Conflict))
             }
-            Err(OpError::Refused(sentence)) => self.refuse(vault, item, &sentence),
+            Err(OpError::Refused(sentence)) => self.refuse(vault, item, sentence.as_str()),
             Err(error @ OpError::Denied) => self.refuse(vault, item, &error.to_string()),
             Err(error @ (OpError::RateLimited | OpError::Auth)) => {
                 tracing::warn!(%vault, %error, "a write is not done");
@@ -160,7 +160,7 @@ impl<C: OpClient> Mirror<C> {
         }
         match self.ask(|client| client.create(&wanted)) {
             Ok(made) => self.settle_new(&work, &made, request.item.id),
-            Err(OpError::Refused(sentence)) => self.refuse(vault, item.id, &sentence),
+            Err(OpError::Refused(sentence)) => self.refuse(vault, item.id, sentence.as_str()),
             Err(error @ (OpError::Denied | OpError::Missing)) => {
                 self.refuse(vault, item.id, &error.to_string())
             }
@@ -211,7 +211,7 @@ impl<C: OpClient> Mirror<C> {
         }
         match self.ask(|client| client.delete(vault, item)) {
             Ok(()) | Err(OpError::Missing) => Ok(Some(self.deleted(vault, item))),
-            Err(OpError::Refused(sentence)) => self.refuse(vault, item, &sentence),
+            Err(OpError::Refused(sentence)) => self.refuse(vault, item, sentence.as_str()),
             Err(error @ OpError::Denied) => self.refuse(vault, item, &error.to_string()),
             Err(OpError::Conflict) => Ok(Some(ParkedOutcome::Conflict)),
             Err(OpError::RateLimited | OpError::Auth) => Ok(Some(ParkedOutcome::Unavailable)),

@@ -242,7 +242,7 @@ fn a_conflict_refreshes_the_item() {
 fn what_1password_refuses_is_refused_and_told() {
     let writers = Writers::new(true);
     let mut mirror = writers.mirror();
-    let sentence = "tag \"geheim\" is not allowed".to_owned();
+    let sentence = "tag \"geheim\" is not allowed".into();
     writers
         .world
         .double
