@@ -23,7 +23,7 @@ bench: toolchain
 
 # Ten million requests on one server: its memory stays flat.
 soak: toolchain
-	SEKISHO_SOAK=10 $(CARGO) bench --locked --package sekisho-benches --bench sync
+	SEKISHO_SOAK=10 $(CARGO) bench --locked --package sekisho-benches --bench sync -- memory
 
 # Ten thousand rounds of killing everything at random; SEKISHO_SEED repeats one.
 chaos: toolchain

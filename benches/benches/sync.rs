@@ -1,7 +1,7 @@
 //! What synchronising costs: the first one, one with nothing new, a change until it is visible, a start without the
 //! account, and memory over many requests. The real binary against a real account over loopback HTTP.
 //!
-//! `SEKISHO_SOAK=10` multiplies the requests of the last question (`make soak`).
+//! `-- start`, `change`, `memory` or `first` asks one of them. `SEKISHO_SOAK=10` multiplies the requests of the last question (`make soak`).
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -47,13 +47,28 @@ const REQUESTS: usize = 1_000_000;
 fn main() {
     let binary = binary();
     println!("\n== sync: sekisho against an account over loopback HTTP ==");
+    // `cargo bench --bench sync -- start` asks one question only.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let is_wanted =
+        |question: &str| wanted.is_empty() || wanted.iter().any(|word| word == question);
     let world = World::new();
     world.fill(FEWER);
-    cold_start(&world, &binary);
-    visible(&world, &binary);
-    memory(&world, &binary);
-    world.fill(MANY - FEWER);
-    first_sync(&world, &binary);
+    if is_wanted("start") {
+        cold_start(&world, &binary);
+    }
+    if is_wanted("change") {
+        visible(&world, &binary);
+    }
+    if is_wanted("memory") {
+        memory(&world, &binary);
+    }
+    if is_wanted("first") {
+        world.fill(MANY - FEWER);
+        first_sync(&world, &binary);
+    }
 }
 
 /// Built if need be.

@@ -1,6 +1,6 @@
 //! Everything put together: [`Host::start`].
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use sekisho_core::{records::SigningKeyRecord, sync::Trust};
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -9,7 +9,8 @@ use crate::{
     activity::Activity,
     clock::{Clock, SystemClock},
     engine::{
-        Backing, ComponentEngine, Engine, EngineError, EngineKind, NativeEngine, Sandbox, Settings,
+        Backing, ComponentEngine, Engine, EngineError, EngineKind, NativeEngine, Prepared, Sandbox,
+        Settings,
     },
     health::Health,
     live::Live,
@@ -144,6 +145,7 @@ impl Host {
         let counted = Arc::new(Counted::new(config.upstream, Arc::clone(&metrics)));
         config.upstream = Arc::new(Breaker::new(counted, Arc::clone(&metrics)));
         let health = Arc::new(Health::default());
+        let engines = Engines::prepare(&config)?;
         let (habit, wake) = habit(&config)?;
         let core = load(&config, &health);
         let (live, events) = (Arc::clone(core.live()), Arc::clone(core.events()));
@@ -176,7 +178,7 @@ impl Host {
             random: Arc::clone(&config.random),
             runtime: tokio::runtime::Handle::current(),
         });
-        let engine = Arc::new(engine(&config, Arc::clone(&backing))?);
+        let engine = Arc::new(engines.ready(Arc::clone(&backing))?);
         let front = Front {
             config: &config,
             engine: &engine,
@@ -292,16 +294,34 @@ fn chunks(config: &HostConfig) -> Chunks {
     Chunks::new(store, Arc::clone(&config.upstream))
 }
 
-fn engine(config: &HostConfig, backing: Arc<Backing>) -> Result<Engine, EngineError> {
-    if config.engine == EngineKind::Native || config.role == Role::Sync {
-        return Ok(Engine::Native(NativeEngine::new(backing)));
+/// The engine in the making, on a thread of its own: the replica is read meanwhile.
+struct Engines(Option<thread::JoinHandle<Result<Prepared, EngineError>>>);
+
+impl Engines {
+    fn prepare(config: &HostConfig) -> Result<Self, StartError> {
+        if config.engine == EngineKind::Native || config.role == Role::Sync {
+            return Ok(Self(None));
+        }
+        let (given, sandbox) = (config.component.clone(), config.sandbox.clone());
+        let directory = config.data_dir.clone();
+        let prepare = move || {
+            let wasm = given.as_deref().unwrap_or(sekisho_edge_artifact::WASM);
+            Prepared::new(wasm, sandbox, directory.as_deref())
+        };
+        let thread = thread::Builder::new().name("sekisho-prepare".to_owned());
+        let thread = thread.spawn(prepare).map_err(StartError::Thread)?;
+        Ok(Self(Some(thread)))
     }
-    let wasm = config
-        .component
-        .as_deref()
-        .unwrap_or(sekisho_edge_artifact::WASM);
-    let directory = config.data_dir.as_deref();
-    ComponentEngine::new(wasm, config.sandbox.clone(), directory, backing).map(Engine::Component)
+
+    fn ready(self, backing: Arc<Backing>) -> Result<Engine, EngineError> {
+        let Some(thread) = self.0 else {
+            return Ok(Engine::Native(NativeEngine::new(backing)));
+        };
+        let prepared = thread
+            .join()
+            .map_err(|_| EngineError("it was given up".to_owned()))??;
+        Ok(Engine::Component(ComponentEngine::of(prepared, backing)))
+    }
 }
 
 /// A host at work.

@@ -292,7 +292,7 @@ impl Stage {
         // Whoever still has something sends it within this time; then there may be no more than were asked.
         thread::sleep(Duration::from_secs(2));
         let counted = counted();
-        println!("{asked} reads asked, {answered} answered, {counted} counted");
+        eprintln!("{asked} reads asked, {answered} answered, {counted} counted");
         assert!(
             (answered..=asked).contains(&counted),
             "{counted} of {answered}..={asked}"
@@ -314,7 +314,7 @@ fn start(world: &World, role: &str) -> Process {
 fn nothing_acknowledged_is_lost_whatever_is_killed() {
     let rounds = number("SEKISHO_ROUNDS").unwrap_or(200);
     let seed = number("SEKISHO_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    println!("SEKISHO_SEED={seed} SEKISHO_ROUNDS={rounds}");
+    eprintln!("SEKISHO_SEED={seed} SEKISHO_ROUNDS={rounds}");
     let mut chance = Chance(seed);
     let mut stage = Stage::new();
     for round in 0..rounds {

@@ -57,7 +57,7 @@ fn what_is_at_the_account_is_served_and_what_is_written_is_at_the_account() {
 #[test]
 fn it_says_what_is_missing_and_how_to_get_it() {
     let world = World::new(0);
-    let fails = |change: &dyn Fn(&mut std::process::Command)| {
+    let fails = |change: &dyn Fn(&mut Command)| {
         let mut command = world.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.env("HOME", world.dir.path());
         change(&mut command);
@@ -84,7 +84,7 @@ fn it_says_what_is_missing_and_how_to_get_it() {
     .unwrap();
     let mut command = world.command(&["serve", "--listen", "127.0.0.1:0"]);
     command.env("HOME", world.dir.path());
-    let host = stack::Process::start(command);
+    let host = Process::start(command);
     assert_eq!(host.get("/heartbeat", "").body, b".");
     assert_eq!(host.get("/health", "").status, 200);
     let data = stack::files(&world.dir.path().join(".op/data/sekisho"));
@@ -104,7 +104,6 @@ fn shows(world: &World, host: &Process, pem: &str) -> bool {
     let address = Address {
         url: format!("https://{}", host.addr),
         ca: Some(pem.to_owned()),
-        ..Address::default()
     };
     let client = RemoteDevice::at(&address, &world.credentials).unwrap();
     let said = sekisho_account::Device::wait(&client, 0, Duration::ZERO).unwrap_err();

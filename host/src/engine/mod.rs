@@ -10,6 +10,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use http::{Request, Response};
 use sekisho_core::token::Grant;
 
+pub(crate) use self::component::Prepared;
 pub use self::{
     body::{AnswerBody, BodyError, Pieces, RequestBody},
     component::{ComponentEngine, Sandbox, compile_if_asked},

@@ -18,6 +18,8 @@ use sekisho_core::{
 
 use super::{StoreError, open, rows, schema};
 
+/// Steps of a plan after which the journal is emptied into the file.
+const LARGE: usize = 500;
 /// Rows of `gone` that are kept; who was away for longer reads everything.
 const MOST_GONE: i64 = 20_000;
 
@@ -137,6 +139,13 @@ impl Replica {
             params![next, floor, plan.cursor(), head, keys],
         )?;
         transaction.commit()?;
+        if plan.steps().len() >= LARGE {
+            // Else the next start would read all of it twice, from the journal first. Somebody who reads just now may
+            // keep it from being done; nothing depends on it.
+            let _ = self
+                .connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        }
         Ok(Applied::At(next.cast_unsigned()))
     }
 

@@ -57,6 +57,25 @@ pub struct ComponentEngine {
     backing: Arc<Backing>,
 }
 
+/// A component that is ready to answer.
+pub(crate) struct Prepared {
+    proxy: ProxyPre<State>,
+    sandbox: Sandbox,
+}
+
+impl Prepared {
+    /// As [`ComponentEngine::new`].
+    pub(crate) fn new(
+        wasm: &[u8],
+        sandbox: Sandbox,
+        directory: Option<&Path>,
+    ) -> Result<Self, EngineError> {
+        let proxy = prepare(wasm, &sandbox, directory)
+            .map_err(|error| EngineError(format!("{error:#}")))?;
+        Ok(Self { proxy, sandbox })
+    }
+}
+
 impl ComponentEngine {
     /// Makes the component ready; its machine code is kept in `directory`, if there is one.
     pub fn new(
@@ -65,15 +84,19 @@ impl ComponentEngine {
         directory: Option<&Path>,
         backing: Arc<Backing>,
     ) -> Result<Self, EngineError> {
-        let proxy = prepare(wasm, &sandbox, directory)
-            .map_err(|error| EngineError(format!("{error:#}")))?;
-        Ok(Self {
+        Ok(Self::of(Prepared::new(wasm, sandbox, directory)?, backing))
+    }
+
+    /// From a component that was made ready before there was anything to serve.
+    pub(crate) fn of(prepared: Prepared, backing: Arc<Backing>) -> Self {
+        let Prepared { proxy, sandbox } = prepared;
+        Self {
             proxy,
             places: Arc::new(Semaphore::new(sandbox.instances as usize)),
             for_writes: Arc::new(Semaphore::new(places_for_writes(sandbox.instances))),
             sandbox,
             backing,
-        })
+        }
     }
 
     pub(super) fn backing(&self) -> &Arc<Backing> {

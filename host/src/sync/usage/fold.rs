@@ -16,13 +16,13 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Coarseness {
     /// Single times: one sum for each day.
-    ByDay,
+    Days,
     /// Days.
-    ByItem,
+    Items,
     /// Items.
-    ByVault,
+    Vaults,
     /// Tokens: one sum for each vault and action.
-    ByAction,
+    Actions,
 }
 
 type Key = (Option<TokenId>, u8, bool, VaultId, Option<ItemId>, u64);
@@ -31,10 +31,10 @@ type Key = (Option<TokenId>, u8, bool, VaultId, Option<ItemId>, u64);
 pub(super) fn fold(reports: Vec<UsageReport>, most: usize, name: &str) -> Vec<UsageReport> {
     let mut folded = reports;
     for coarseness in [
-        Coarseness::ByDay,
-        Coarseness::ByItem,
-        Coarseness::ByVault,
-        Coarseness::ByAction,
+        Coarseness::Days,
+        Coarseness::Items,
+        Coarseness::Vaults,
+        Coarseness::Actions,
     ] {
         folded = fold_by(folded, coarseness);
         if folded.len() <= most {
@@ -71,12 +71,12 @@ fn key(event: &UsageEvent, coarseness: Coarseness) -> Key {
     };
     let is = |most| coarseness <= most;
     (
-        is(Coarseness::ByVault).then_some(event.token),
+        is(Coarseness::Vaults).then_some(event.token),
         action,
         event.allowed,
         event.vault,
-        event.item.filter(|_| is(Coarseness::ByItem)),
-        if is(Coarseness::ByDay) {
+        event.item.filter(|_| is(Coarseness::Items)),
+        if is(Coarseness::Days) {
             event.at.millis() / DAY
         } else {
             0
@@ -85,7 +85,7 @@ fn key(event: &UsageEvent, coarseness: Coarseness) -> Key {
 }
 
 fn coarser(mut report: UsageReport, coarseness: Coarseness) -> UsageReport {
-    if coarseness > Coarseness::ByItem {
+    if coarseness > Coarseness::Items {
         report.event.item = None;
         report.event.item_version = None;
     }

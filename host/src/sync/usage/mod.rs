@@ -31,7 +31,7 @@ use crate::random::Random;
 /// Reports that wait in memory when they cannot be written; more are added up.
 const MOST_IN_MEMORY: usize = 50_000;
 /// Bytes after which a file is closed and another begun, at most; less where the budget is small.
-const SEGMENT: u64 = 4 * 1024 * 1024;
+const SEGMENT: u64 = 1024 * 1024;
 
 /// Takes notes. It never waits for the network and never fails.
 #[derive(Clone)]

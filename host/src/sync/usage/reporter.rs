@@ -7,7 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{UsageQueue, folder::Folder, segment::Content};
+use super::{
+    UsageQueue,
+    folder::Folder,
+    segment::{Content, Lines},
+};
 use crate::sync::{Upstream, UpstreamError, UsageReport};
 
 /// Reports that are sent together.
@@ -215,7 +219,7 @@ impl Reporter {
     }
 
     fn send_file(&mut self, path: &PathBuf) -> Result<(), Stop> {
-        let reports = Content::read(path)?.reports;
+        let mut lines = Lines::open(path)?;
         let done = match &self.acknowledged {
             Some((at, done)) if at == path => *done,
             _ => {
@@ -223,8 +227,24 @@ impl Reporter {
                 0
             }
         };
-        for batch in reports.get(done..).unwrap_or_default().chunks(BATCH) {
-            match self.send(batch) {
+        // Those that it has acknowledged are read over.
+        let mut left = done;
+        loop {
+            let mut content = Content::default();
+            let is_more =
+                content.read_some(&mut lines, if left > 0 { left.min(BATCH) } else { BATCH })?;
+            let batch = content.reports;
+            if left > 0 && !batch.is_empty() {
+                left = left.saturating_sub(batch.len());
+                continue;
+            }
+            if batch.is_empty() {
+                if is_more {
+                    continue;
+                }
+                break;
+            }
+            match self.send(&batch) {
                 Ok(()) => {}
                 Err(Stop::Refused) => {
                     // Kept to be looked at, out of the way of those that follow.

@@ -114,6 +114,20 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
     sum
 }
 
+/// A file that is read line by line.
+pub(super) struct Lines {
+    file: BufReader<File>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = BufReader::new(File::open(path)?);
+        let line = Vec::new();
+        Ok(Self { file, line })
+    }
+}
+
 /// What a file holds.
 #[derive(Default)]
 pub(super) struct Content {
@@ -125,23 +139,33 @@ pub(super) struct Content {
 
 impl Content {
     pub(super) fn read(path: &Path) -> io::Result<Self> {
-        let bytes = fs::read(path)?;
+        let mut lines = Lines::open(path)?;
         let mut content = Self::default();
-        for line in bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
-            content.take(line);
-        }
+        while content.read_some(&mut lines, usize::MAX)? {}
         Ok(content)
+    }
+
+    /// So many more reports at most; whether there were any lines left. A file may be large, what is sent is not.
+    pub(super) fn read_some(&mut self, lines: &mut Lines, most: usize) -> io::Result<bool> {
+        while self.reports.len() < most {
+            lines.line.clear();
+            if lines.file.read_until(b'\n', &mut lines.line)? == 0 {
+                return Ok(false);
+            }
+            let line = lines.line.strip_suffix(b"\n").unwrap_or(&lines.line);
+            if !line.is_empty() {
+                self.take(line);
+            }
+        }
+        Ok(true)
     }
 
     /// The files that this one stands in for.
     pub(super) fn sources(path: &Path) -> io::Result<Vec<String>> {
-        let mut line = Vec::new();
-        BufReader::new(File::open(path)?).read_until(b'\n', &mut line)?;
+        let mut lines = Lines::open(path)?;
+        lines.file.read_until(b'\n', &mut lines.line)?;
         let mut content = Self::default();
-        content.take(line.strip_suffix(b"\n").unwrap_or_default());
+        content.take(lines.line.strip_suffix(b"\n").unwrap_or_default());
         Ok(content.sources)
     }
 
