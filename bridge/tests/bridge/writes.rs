@@ -174,7 +174,7 @@ fn a_new_item_gets_upstreams_id_and_a_pointer() {
         "and no list shows it"
     );
     // The same again gets the same.
-    writers.served(&mut mirror, &request).unwrap_err();
+    writers.served(&mut mirror, &request).unwrap();
     assert_eq!(writers.world.double.item_ids(writers.vault).len(), 2);
     writers.world.pass(60);
     mirror.poll().unwrap();
@@ -213,6 +213,40 @@ fn a_deletion_is_upstream_before_it_is_answered() {
             .is_none()
     );
     assert!(writers.world.item(writers.vault, writers.item).is_none());
+}
+
+/// An item that a list missed for a moment is back at the version at which it was deleted before: that is another
+/// deletion.
+#[test]
+fn an_item_that_came_back_is_deleted_again() {
+    let writers = Writers::new(true);
+    let mut mirror = writers.mirror();
+    for _ in 0..2 {
+        let request = DeleteRequest {
+            token: writers.token,
+            vault: writers.vault,
+            item: writers.item,
+            version: 1,
+        };
+        let held = writers.world.double.item(writers.vault, writers.item);
+        let device = Arc::clone(&writers.device);
+        let sending = thread::spawn(move || device.delete(&request));
+        while !sending.is_finished() {
+            mirror.write_through(50).unwrap();
+        }
+        sending.join().unwrap().unwrap();
+        assert!(
+            writers
+                .world
+                .double
+                .item(writers.vault, writers.item)
+                .is_none()
+        );
+        writers.world.double.show(writers.vault, held);
+        writers.world.pass(60);
+        mirror.poll().unwrap();
+        assert!(writers.world.item(writers.vault, writers.item).is_some());
+    }
 }
 
 #[test]
