@@ -180,13 +180,18 @@ impl<C: OpClient> Mirror<C> {
     fn try_poll(&mut self) -> Result<Polled, MirrorError> {
         self.budget.may_poll((self.now)())?;
         self.budget.polling((self.now)());
-        let listed = self.ask(|client| client.vaults(false))?;
+        let (listed, has_titles) = self.list_vaults()?;
         self.mark_vaults()?;
         let mut steps = plan::vaults(&self.state.vaults, &listed);
         self.leave_closed(&mut steps, &listed);
         let listed: BTreeMap<VaultId, &VaultOverview> =
             listed.iter().map(|vault| (vault.id, vault)).collect();
-        let titles = if plan::needs_titles(&steps) {
+        let titles = if has_titles {
+            listed
+                .iter()
+                .map(|(id, vault)| (*id, (*vault).clone()))
+                .collect()
+        } else if plan::needs_titles(&steps) {
             self.titles(&steps, &listed)?
         } else {
             BTreeMap::new()

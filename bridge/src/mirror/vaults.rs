@@ -14,6 +14,19 @@ use crate::{
 };
 
 impl<C: OpClient> Mirror<C> {
+    /// The list, and whether it has titles: the first one does, for all of them are needed. Any other costs no key and
+    /// survives a vault that cannot be decrypted.
+    pub(super) fn list_vaults(&mut self) -> Result<(Vec<VaultOverview>, bool), MirrorError> {
+        if self.state.vaults.is_empty() && self.state.closed.is_empty() {
+            match self.ask(|client| client.vaults(true)) {
+                Ok(listed) => return Ok((listed, true)),
+                Err(error) if error.is_of_content() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok((self.ask(|client| client.vaults(false))?, false))
+    }
+
     /// Overviews with titles. If one vault cannot be decrypted, the list of all fails: then each is asked for alone,
     /// and that one is left out until it can be.
     pub(super) fn titles(

@@ -53,8 +53,8 @@ fn a_poll_without_change_costs_one_request() {
     mirror.poll().unwrap();
     assert_eq!(
         world.double.sent().total(),
-        6 + 1 + 1 + 3,
-        "list twice, items, batches"
+        6 + 1 + 3,
+        "as the formula says"
     );
     world.pass(60);
     let before = world.double.sent().total();
