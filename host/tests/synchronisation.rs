@@ -6,17 +6,26 @@ mod common;
 use std::{
     fs,
     path::Path,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use common::{Client, MemoryAccount, config, start};
-use sekisho_core::{cache::Snapshot, sync::Incoming};
+use sekisho_core::{
+    cache::Snapshot,
+    id::{FileId, ItemId, VaultId},
+    records::{DeleteRequest, Fault, PutChunkRequest, PutRequest},
+    sync::{FeedPage, Incoming},
+};
 use sekisho_host::{
-    Host,
+    Host, HostConfig,
     engine::EngineKind,
+    random::SystemRandom,
     store::{Applied, Replica, StoreError},
-    sync::Upstream,
+    sync::{Upstream, UpstreamError, UsageReport},
 };
 
 fn snapshot_of(account: &MemoryAccount) -> (Snapshot, sekisho_core::sync::Plan) {
@@ -391,4 +400,104 @@ async fn a_replica_lost_while_running_is_written_anew() {
     let (now, _) = snapshot_of(&account);
     let held = loaded(directory.path(), &account).unwrap();
     assert!(held.items(&account.vault).eq(now.items(&account.vault)));
+}
+
+/// An account whose answers get lost on their way, after it did as asked.
+struct Deaf {
+    account: Arc<MemoryAccount>,
+    losses: AtomicUsize,
+}
+
+impl Deaf {
+    fn lose<T>(&self, done: Result<T, UpstreamError>) -> Result<T, UpstreamError> {
+        let fewer = |losses: usize| losses.checked_sub(1);
+        let order = Ordering::Relaxed;
+        match self.losses.fetch_update(order, order, fewer) {
+            Ok(_) => Err(UpstreamError::Unreachable("lost".into())),
+            Err(_) => done,
+        }
+    }
+}
+
+impl Upstream for Deaf {
+    fn changes(&self, cursor: &str) -> Result<FeedPage, UpstreamError> {
+        self.account.changes(cursor)
+    }
+    fn put(&self, request: &PutRequest) -> Result<(), UpstreamError> {
+        let done = self.account.put(request);
+        self.lose(done)
+    }
+    fn put_chunk(&self, request: &PutChunkRequest) -> Result<(), UpstreamError> {
+        self.account.put_chunk(request)
+    }
+    fn delete(&self, request: &DeleteRequest) -> Result<(), UpstreamError> {
+        // As the account does it, which the one in memory does not.
+        let held = self.account.items().contains(&request.item);
+        let done = match held && !self.account.is_gone(request.item) {
+            true => self.account.delete(request),
+            false => Err(UpstreamError::Refused(Fault::Missing)),
+        };
+        self.lose(done)
+    }
+    fn chunk(
+        &self,
+        vault: &VaultId,
+        item: &ItemId,
+        file: &FileId,
+        index: u32,
+    ) -> Result<Vec<u8>, UpstreamError> {
+        self.account.chunk(vault, item, file, index)
+    }
+    fn report_usage(&self, reports: &[UsageReport]) -> Result<(), UpstreamError> {
+        self.account.report_usage(reports)
+    }
+    fn wait(&self, timeout: Duration) -> bool {
+        self.account.wait(timeout)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_whose_answer_was_lost_is_sent_again_and_done_once() {
+    let account = Arc::new(MemoryAccount::new(1));
+    let deaf = Arc::new(Deaf {
+        account: Arc::clone(&account),
+        losses: AtomicUsize::new(0),
+    });
+    let host = start(HostConfig {
+        upstream: Arc::clone(&deaf) as _,
+        // Each write has bytes of its own.
+        random: Arc::new(SystemRandom),
+        ..config(&account, EngineKind::Native, None)
+    })
+    .await;
+    let (addr, asked) = (host.addr(), Arc::clone(&account));
+    tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect(addr);
+        let items = format!("/v1/vaults/{}/items", asked.vault);
+        // Once, twice, and each time it is tried.
+        for losses in 1..=3 {
+            let lose = || deaf.losses.store(losses, Ordering::Relaxed);
+            let before = asked.items().len();
+            let body = format!(
+                r#"{{"vault":{{"id":"{}"}},"title":"New","category":"SECURE_NOTE"}}"#,
+                asked.vault
+            );
+            lose();
+            let made = client.send("POST", &items, &asked.token, Some(&body));
+            assert_eq!(made.status, 200, "{losses} lost: {made:?}");
+            assert_eq!(asked.items().len(), before + 1);
+            let path = format!("{items}/{}", made.json()["id"].as_str().unwrap());
+            lose();
+            let changed = client.send("PUT", &path, &asked.token, Some(&body));
+            assert_eq!(changed.status, 200, "{losses} lost: {changed:?}");
+            assert_eq!(client.get(&path, &asked.token).json()["version"], 2);
+            lose();
+            let deleted = client.send("DELETE", &path, &asked.token, None);
+            assert_eq!(deleted.status, 204, "{losses} lost: {deleted:?}");
+            assert_eq!(client.get(&path, &asked.token).status, 404);
+        }
+    })
+    .await
+    .unwrap();
+    host.shutdown().await;
 }

@@ -269,6 +269,15 @@ impl MemoryAccount {
         issued.text.expose().to_owned()
     }
 
+    /// Whether an item was deleted.
+    pub fn is_gone(&self, item: ItemId) -> bool {
+        let state = self.state.lock().unwrap();
+        state
+            .items
+            .get(&item)
+            .is_none_or(|(_, held)| held.is_none())
+    }
+
     /// Deletes an item, as an operator does.
     pub fn remove(&self, item: ItemId) {
         self.change(&mut self.state.lock().unwrap(), item, None);
