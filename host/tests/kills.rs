@@ -147,12 +147,21 @@ impl Stage {
                     break;
                 }
                 asked.fetch_add(1, Ordering::Relaxed);
-                if let Ok(answer) = ask(addr, &token, "GET", &item, "") {
+                match ask(addr, &token, "GET", &item, "") {
                     // A server that started a moment ago may have nothing yet.
-                    assert!([200, 503].contains(&answer.status), "{}", answer.describe());
-                    if answer.status == 200 {
+                    Ok(answer) if answer.status == 503 => {
+                        asked.fetch_sub(1, Ordering::Relaxed);
+                    }
+                    Ok(answer) => {
+                        assert_eq!(answer.status, 200, "{}", answer.describe());
                         answered.fetch_add(1, Ordering::Relaxed);
                     }
+                    // It is dead, and never heard of it.
+                    Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                        asked.fetch_sub(1, Ordering::Relaxed);
+                        break;
+                    }
+                    Err(_) => {}
                 }
                 let title = format!("{name}.{n}");
                 match ask(addr, &token, "POST", &items, &note(&vault, &title)) {
