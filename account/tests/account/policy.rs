@@ -50,9 +50,8 @@ fn a_deleted_vault_is_made_again_only_by_who_made_it() {
     let world = World::new();
     let user = world.user("Una");
     let vault = vault_of(&user, VaultType::UserCreated);
-    let again = |operator: &Operator| {
-        operator.restore_vault("Again", "", VaultType::UserCreated, vault)
-    };
+    let again =
+        |operator: &Operator| operator.restore_vault("Again", "", VaultType::UserCreated, vault);
     assert!(again(&user).is_err(), "it is not deleted");
     user.delete_vault(vault).unwrap();
     for other in [&world.owner, &world.user("Otto")] {

@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -25,8 +25,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// The threads.
 pub(crate) struct UsageReporter {
     queue: UsageQueue,
-    /// Its other end goes when the last sending is over.
-    ended: mpsc::Receiver<()>,
+    /// Its other end goes when the last sending is over. In a lock only because a receiver is not `Sync`.
+    ended: Mutex<mpsc::Receiver<()>>,
 }
 
 impl UsageReporter {
@@ -45,14 +45,19 @@ impl UsageReporter {
             reporter.run();
             drop(end);
         })?;
-        Ok(Self { queue, ended })
+        Ok(Self {
+            queue,
+            ended: Mutex::new(ended),
+        })
     }
 
     /// Sends what is left if the account takes it, then ends.
     pub(crate) fn stop(&mut self) {
         self.queue.stop();
         // An error is what it waits for: the other end is gone.
-        let _ = self.ended.recv_timeout(LAST_WORDS);
+        if let Ok(ended) = self.ended.get_mut() {
+            let _ = ended.recv_timeout(LAST_WORDS);
+        }
     }
 }
 
