@@ -333,9 +333,7 @@ fn a_batch_larger_than_an_answer() {
         let id = made.json().unwrap()["id"].as_str().unwrap().to_owned();
         let (vault, small) = World::get().items["login"];
         let entry = |item: &str| format!(r#"{{"vault":"{vault}","item":"{item}"}}"#);
-        let entries = [&id, &id, &id, small.as_str()]
-            .map(|item| entry(item))
-            .join(",");
+        let entries = [&id, &id, &id, small.as_str()].map(entry).join(",");
         let answer = client.ask(
             "POST /v1/batch HTTP/1.1",
             "content-type: application/json\r\n",
