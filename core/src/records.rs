@@ -303,6 +303,10 @@ pub trait Records {
     ) -> Result<Vec<PartRecord>, Fault>;
     /// Overviews of the active items whose title has this mark.
     fn find(&self, vault: &VaultId, mark: &TitleMark) -> Result<Vec<PartRecord>, Fault>;
+    /// An item's version: enough to say that it has not changed.
+    fn version(&self, vault: &VaultId, item: &ItemId) -> Result<u64, Fault> {
+        self.details(vault, item).map(|record| record.version)
+    }
     /// One item's details.
     fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault>;
     /// One item, every part.

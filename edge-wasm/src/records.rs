@@ -72,6 +72,10 @@ impl Records for Imported {
         parts.into_iter().map(part).collect()
     }
 
+    fn version(&self, vault: &VaultId, item: &ItemId) -> Result<u64, Fault> {
+        wit::version(vault.as_str(), item.as_str()).map_err(fault)
+    }
+
     fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
         wit::details(vault.as_str(), item.as_str())
             .map_err(fault)

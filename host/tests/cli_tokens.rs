@@ -195,8 +195,25 @@ fn a_token_has_its_rights_and_never_more_than_its_server() {
         another.eventually(&world.path(), token, 200);
     }
 
-    // Deleted: file and tokens are of no use.
-    world.ok(&["connect", "server", "delete", "web"]);
+    // Deleted: file and tokens are of no use. One that is not there spares the others.
+    let key = world.key();
+    let delete = [
+        "connect",
+        "server",
+        "delete",
+        "-",
+        "--account",
+        &world.account.url,
+        "--key",
+        &key,
+    ];
+    let said = world.dir.fails_with_stdin(&delete, "web\nnowhere\n", 1);
+    assert!(said.contains("nowhere"), "{said}");
+    let said = world.dir.fails_with_stdin(&delete, "\n", 2);
+    assert!(said.contains("one name or id a line"), "{said}");
+    connect.eventually(&world.path(), &later, 200);
+    let listed = world.ok(&["connect", "server", "list", "--format", "json"]);
+    world.dir.with_stdin(&delete, &listed);
     connect.eventually(&world.path(), &later, 401);
 }
 

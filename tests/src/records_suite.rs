@@ -212,6 +212,7 @@ fn items(world: &World, records: &dyn Records) {
         let (vault, wanted) = world.record(name);
         let item = records.item(&vault, &wanted.id).unwrap();
         assert_eq!(item, wanted, "{name}");
+        assert_eq!(records.version(&vault, &wanted.id), Ok(wanted.version));
         let details = records.details(&vault, &wanted.id).unwrap();
         assert_eq!((details.id, details.version), (wanted.id, wanted.version));
         assert_eq!(
@@ -227,6 +228,7 @@ fn items(world: &World, records: &dyn Records) {
     ];
     for (vault, item) in misses {
         assert_eq!(records.item(&vault, &item), Err(Fault::Missing));
+        assert_eq!(records.version(&vault, &item), Err(Fault::Missing));
         assert_eq!(records.details(&vault, &item), Err(Fault::Missing));
     }
 }

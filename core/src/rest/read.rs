@@ -153,22 +153,20 @@ pub(super) fn item(
 ) -> Result<Reply, Refusal> {
     let denied = |error| asked.denied(ports, Action::Read, vault, Some(*item), error);
     asked.grant.may_read(vault).map_err(denied)?;
-    let record = details(ports, vault, item)?;
-    let tag = ItemTag {
-        version: record.version,
-        now: ports.now.seconds(),
-    };
-    if asked
-        .header(header::IF_NONE_MATCH)
-        .is_some_and(|tags| tag.is_in(tags))
-    {
-        return Ok(not_modified(
-            asked.header(header::IF_NONE_MATCH).unwrap_or_default(),
-        ));
+    let now = ports.now.seconds();
+    if let Some(tags) = asked.header(header::IF_NONE_MATCH) {
+        let version = ports.records.version(vault, item);
+        let version = version.map_err(|fault| not_there(fault, item))?;
+        if (ItemTag { version, now }).is_in(tags) {
+            return Ok(not_modified(tags));
+        }
     }
+    let record = details(ports, vault, item)?;
     let access = asked.grant.read(vault).map_err(denied)?;
     let (body, has_codes) = whole(asked, ports, &access, &record)?;
-    Ok(Reply::json(body).with(header::ETAG, &tag.text(has_codes)))
+    let version = record.version;
+    let tag = ItemTag { version, now }.text(has_codes);
+    Ok(Reply::json(body).with(header::ETAG, &tag))
 }
 
 pub(super) fn details(
@@ -176,13 +174,15 @@ pub(super) fn details(
     vault: &VaultId,
     item: &ItemId,
 ) -> Result<PartRecord, Refusal> {
-    ports
-        .records
-        .details(vault, item)
-        .map_err(|fault| match fault {
-            Fault::Missing => Refusal::item_missing(item),
-            fault => Refusal::fault(fault),
-        })
+    let record = ports.records.details(vault, item);
+    record.map_err(|fault| not_there(fault, item))
+}
+
+fn not_there(fault: Fault, item: &ItemId) -> Refusal {
+    match fault {
+        Fault::Missing => Refusal::item_missing(item),
+        fault => Refusal::fault(fault),
+    }
 }
 
 /// The JSON of an item's GET, noted as read, and whether it holds one-time codes.

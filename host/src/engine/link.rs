@@ -200,6 +200,10 @@ impl Records for Link {
         self.view.borrow().find(vault, mark)
     }
 
+    fn version(&self, vault: &VaultId, item: &ItemId) -> Result<u64, Fault> {
+        self.shared_item(vault, item).map(|item| item.version)
+    }
+
     fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
         let item = self.shared_item(vault, item)?;
         Ok(PartRecord {

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     engine::{AnswerBody, BodyError, Engine, RequestBody},
     health::Health,
+    random::CoreRng,
     refusal,
 };
 
@@ -123,7 +124,7 @@ impl Exchanges {
         ))
     }
 
-    async fn ask(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
+    async fn ask(&self, mut request: Request<RequestBody>) -> Response<AnswerBody> {
         // Whoever only asks how we are must not wait for us to be well.
         if request.uri().path().starts_with("/v1/") {
             let live = &self.engine.backing().live;
@@ -140,12 +141,23 @@ impl Exchanges {
             Face::Metrics => false,
         };
         if own.is_none() && has_engine {
+            self.name(&mut request);
             return self.engine.answer(request).await;
         }
         let head = request.map(drop);
         match own {
             Some(own) => own.answer(&head, &self.engine, self.metrics_token.as_ref()),
             None => own::refused(&Refusal::no_route(), &head, &self.engine),
+        }
+    }
+
+    /// Gives the request an id if the client gave none. Core would too, but from a sandbox random bytes are dear.
+    fn name<T>(&self, request: &mut Request<T>) {
+        if !request.headers().contains_key(rest::REQUEST_ID_HEADER) {
+            let id = rest::uuid(&mut CoreRng(&*self.engine.backing().random));
+            if let Ok(id) = HeaderValue::try_from(id) {
+                request.headers_mut().insert(rest::REQUEST_ID_HEADER, id);
+            }
         }
     }
 

@@ -1,6 +1,9 @@
 //! `sekisho connect server`.
 
-use std::path::Path;
+use std::{
+    io::{self, Read as _},
+    path::Path,
+};
 
 use clap::Subcommand;
 use sekisho_account::{
@@ -58,7 +61,7 @@ pub(in super::super) enum LowServer {
     /// Delete a Connect server: its credentials file and its tokens are of no use afterwards.
     #[command(visible_aliases = ["rm", "remove"])]
     Delete {
-        /// Its name or id.
+        /// Its name or id, or `-` for those on stdin: one a line, or what `server list --format json` prints.
         server: String,
     },
     /// Give a Connect server a new signing key; its tokens and credentials files stay good.
@@ -121,15 +124,58 @@ impl LowServer {
                 }
             }
             Self::Delete { server } => {
-                let server = choose::server(&operator, &server)?;
-                operator.delete_environment(server.id)?;
-                session.print(
-                    || json!({ "id": server.id, "state": "DELETED" }),
-                    || output::line(&format!("Deleted: {}", server.id)),
-                )
+                // All are found before the first is gone.
+                let servers = named(server)?
+                    .iter()
+                    .map(|server| choose::server(&operator, server))
+                    .collect::<Result<Vec<_>, _>>()?;
+                for server in servers {
+                    operator.delete_environment(server.id)?;
+                    session.print(
+                        || json!({ "id": server.id, "state": "DELETED" }),
+                        || output::line(&format!("Deleted: {}", server.id)),
+                    )?;
+                }
+                Ok(())
             }
         }
     }
+}
+
+/// Most bytes of names and ids on stdin.
+const MAX_NAMES: u64 = 1024 * 1024;
+
+/// What was typed, or what stands on stdin.
+fn named(typed: String) -> Result<Vec<String>, Failure> {
+    if typed != "-" {
+        return Ok(vec![typed]);
+    }
+    let mut text = String::new();
+    io::stdin()
+        .take(MAX_NAMES)
+        .read_to_string(&mut text)
+        .map_err(|_| Failure::usage("stdin is not text", "give one name or id a line"))?;
+    let names = match serde_json::from_str(&text) {
+        Ok(Value::Array(servers)) => servers.iter().filter_map(id_of).collect(),
+        Ok(server @ Value::Object(_)) => id_of(&server).into_iter().collect(),
+        _ => text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(ToOwned::to_owned)
+            .collect::<Vec<_>>(),
+    };
+    if names.is_empty() {
+        return Err(Failure::usage(
+            "no server is named on stdin",
+            "give one name or id a line, or what `sekisho connect server list --format json` prints",
+        ));
+    }
+    Ok(names)
+}
+
+fn id_of(server: &Value) -> Option<String> {
+    server.get("id")?.as_str().map(ToOwned::to_owned)
 }
 
 fn create(

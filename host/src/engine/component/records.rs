@@ -108,6 +108,11 @@ impl wit::Host for Link {
         Ok(parts.into_iter().map(part).collect())
     }
 
+    fn version(&mut self, vault: String, item: String) -> Result<u64, wit::Fault> {
+        let (vault, item) = place(&vault, &item)?;
+        Records::version(self, &vault, &item).map_err(fault)
+    }
+
     fn details(&mut self, vault: String, item: String) -> Result<wit::PartRecord, wit::Fault> {
         let (vault, item) = place(&vault, &item)?;
         Records::details(self, &vault, &item)
