@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use base16ct::lower::encode_string as hex;
 use sha2::{Digest, Sha256};
 use ureq::{
     Agent,
@@ -161,14 +162,6 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, CoreFileError> {
         .read_to_end(&mut bytes)
         .map_err(refused)?;
     Ok(bytes)
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -123,6 +123,13 @@ impl UsageQueue {
         self.0.stopping.notify_all();
     }
 
+    /// Leaves the folder: it goes if it is empty, else the next process takes it over.
+    fn let_go(&self) {
+        let mut state = self.lock();
+        state.close();
+        state.folder = None;
+    }
+
     fn found(&self, count: u64) {
         self.0.depth.fetch_add(count, Ordering::Relaxed);
     }

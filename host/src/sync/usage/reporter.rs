@@ -54,9 +54,13 @@ impl UsageReporter {
     /// Sends what is left if the account takes it, then ends.
     pub(crate) fn stop(&mut self) {
         self.queue.stop();
-        // An error is what it waits for: the other end is gone.
-        if let Ok(ended) = self.ended.get_mut() {
-            let _ = ended.recv_timeout(LAST_WORDS);
+        let Ok(ended) = self.ended.get_mut() else {
+            return;
+        };
+        // That the other end is gone is what it waits for. The folder goes here and not with the last thread that
+        // holds the queue: the process may end before that one does.
+        if ended.recv_timeout(LAST_WORDS) == Err(mpsc::RecvTimeoutError::Disconnected) {
+            self.queue.let_go();
         }
     }
 }

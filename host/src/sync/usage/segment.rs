@@ -105,12 +105,10 @@ impl Segment {
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let digest = Sha256::digest(bytes);
+    let [a, b, c, d, ..]: [u8; 32] = Sha256::digest(bytes).into();
     let mut sum = [0; 8];
-    for (pair, byte) in sum.chunks_mut(2).zip(digest) {
-        pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-    }
+    // Eight digits are what four bytes have.
+    let _ = base16ct::lower::encode(&[a, b, c, d], &mut sum);
     sum
 }
 
