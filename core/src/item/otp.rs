@@ -2,7 +2,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use data_encoding::BASE32_NOPAD;
+use base32::Alphabet;
 use hmac::{Hmac, KeyInit, Mac};
 use zeroize::Zeroizing;
 
@@ -127,11 +127,11 @@ fn decode_secret(text: &str) -> Option<Zeroizing<Vec<u8>>> {
             .replace("%3D", "")
             .replace("%3d", ""),
     );
-    let letters: Zeroizing<Vec<u8>> = Zeroizing::new(
+    let letters: Zeroizing<String> = Zeroizing::new(
         text.trim_end_matches('=')
-            .bytes()
-            .filter(|b| !matches!(b, b' ' | b'-'))
-            .map(|b| b.to_ascii_uppercase())
+            .chars()
+            .filter(|letter| !matches!(letter, ' ' | '-'))
+            .map(|letter| letter.to_ascii_uppercase())
             .collect(),
     );
     let padded = match letters.len() % 8 {
@@ -139,10 +139,12 @@ fn decode_secret(text: &str) -> Option<Zeroizing<Vec<u8>>> {
         1 | 3 | 6 => letters.get(..letters.len() - 1)?,
         _ => &letters,
     };
-    let mut spec = BASE32_NOPAD.specification();
-    spec.check_trailing_bits = false;
-    let secret = spec.encoding().ok()?.decode(padded).ok()?;
-    (!secret.is_empty()).then(|| Zeroizing::new(secret))
+    // Bits that make no whole byte are passed over, as the vendor's apps do.
+    let secret = Zeroizing::new(base32::decode(
+        Alphabet::Rfc4648 { padding: false },
+        padded,
+    )?);
+    (!secret.is_empty()).then_some(secret)
 }
 
 #[cfg(test)]

@@ -45,10 +45,7 @@ impl<'a> Files<'a> {
         let record = ports
             .records
             .item(&vault, &item)
-            .map_err(|fault| match fault {
-                Fault::Missing => Refusal::item_missing(&item),
-                fault => Refusal::fault(fault),
-            })?;
+            .map_err(|fault| Refusal::of_item(fault, &item))?;
         let entries = match &record.files {
             None => Vec::new(),
             Some(sealed) => {

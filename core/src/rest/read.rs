@@ -1,6 +1,6 @@
 //! GET of vaults and items.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 
 use http::{StatusCode, header};
 use serde::Serialize;
@@ -64,13 +64,12 @@ impl<'a> VaultBody<'a> {
 /// Every vault in the token's scope, whatever its rights there: names are needed to address a vault at all.
 pub(super) fn vaults(asked: &Asked<'_>, ports: &Ports<'_>) -> Result<Reply, Refusal> {
     let filter = Wanted::parse(asked.query())?;
-    let mut ids: Vec<VaultId> = asked
+    let ids: BTreeSet<VaultId> = asked
         .grant
         .grants()
         .iter()
         .map(|grant| grant.vault)
         .collect();
-    ids.sort_unstable();
     let mut bodies = Vec::with_capacity(ids.len());
     for id in ids {
         match ports.records.vault(&id) {
@@ -130,10 +129,10 @@ pub(super) fn vault_tag(record: &VaultRecord) -> String {
 }
 
 pub(super) fn vault_record(ports: &Ports<'_>, vault: &VaultId) -> Result<VaultRecord, Refusal> {
-    ports.records.vault(vault).map_err(|fault| match fault {
-        Fault::Missing => Refusal::vault_missing(vault),
-        fault => Refusal::fault(fault),
-    })
+    ports
+        .records
+        .vault(vault)
+        .map_err(|fault| Refusal::of_vault(fault, vault))
 }
 
 fn open_vault(asked: &Asked<'_>, record: &VaultRecord) -> Result<Value, Refusal> {
@@ -156,7 +155,7 @@ pub(super) fn item(
     let now = ports.now.seconds();
     if let Some(tags) = asked.header(header::IF_NONE_MATCH) {
         let version = ports.records.version(vault, item);
-        let version = version.map_err(|fault| not_there(fault, item))?;
+        let version = version.map_err(|fault| Refusal::of_item(fault, item))?;
         if (ItemTag { version, now }).is_in(tags) {
             return Ok(not_modified(tags));
         }
@@ -175,14 +174,7 @@ pub(super) fn details(
     item: &ItemId,
 ) -> Result<PartRecord, Refusal> {
     let record = ports.records.details(vault, item);
-    record.map_err(|fault| not_there(fault, item))
-}
-
-fn not_there(fault: Fault, item: &ItemId) -> Refusal {
-    match fault {
-        Fault::Missing => Refusal::item_missing(item),
-        fault => Refusal::fault(fault),
-    }
+    record.map_err(|fault| Refusal::of_item(fault, item))
 }
 
 /// The JSON of an item's GET, noted as read, and whether it holds one-time codes.

@@ -306,6 +306,22 @@ impl Refusal {
         .hint("a sealed record does not open: see the server's log and synchronise again")
     }
 
+    /// A fault of reading a vault's record or list.
+    pub(super) fn of_vault(fault: Fault, vault: &VaultId) -> Self {
+        match fault {
+            Fault::Missing => Self::vault_missing(vault),
+            fault => Self::fault(fault),
+        }
+    }
+
+    /// A fault of reading or writing an item.
+    pub(super) fn of_item(fault: Fault, item: &ItemId) -> Self {
+        match fault {
+            Fault::Missing => Self::item_missing(item),
+            fault => Self::fault(fault),
+        }
+    }
+
     /// A fault that no handler gave a meaning of its own.
     pub(super) fn fault(fault: Fault) -> Self {
         match fault {

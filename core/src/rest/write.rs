@@ -154,7 +154,7 @@ pub(super) fn delete(
         let version = ports
             .records
             .details(&vault, &item)
-            .map_err(|fault| missing(fault, &item))?
+            .map_err(|fault| Refusal::of_item(fault, &item))?
             .version;
         check_precondition(asked, version)?;
         let request = DeleteRequest {
@@ -169,7 +169,7 @@ pub(super) fn delete(
                 return Ok(Reply::empty(StatusCode::NO_CONTENT));
             }
             Err(Fault::Conflict) => {}
-            Err(fault) => return Err(missing(fault, &item)),
+            Err(fault) => return Err(Refusal::of_item(fault, &item)),
         }
     }
     Err(Refusal::fault(Fault::Conflict))
@@ -201,13 +201,6 @@ fn parse(asked: &Asked<'_>, body: &[u8]) -> Result<Draft, Refusal> {
     Ok(Draft::parse(json::parse(body)?)?)
 }
 
-fn missing(fault: Fault, item: &ItemId) -> Refusal {
-    match fault {
-        Fault::Missing => Refusal::item_missing(item),
-        fault => Refusal::fault(fault),
-    }
-}
-
 pub(super) fn open_current(
     ports: &Ports<'_>,
     access: &WriteAccess,
@@ -216,7 +209,7 @@ pub(super) fn open_current(
     let record = ports
         .records
         .item(&access.vault(), item)
-        .map_err(|fault| missing(fault, item))?;
+        .map_err(|fault| Refusal::of_item(fault, item))?;
     Ok(StoredItem::open(access.current(), &record)?)
 }
 
@@ -261,7 +254,7 @@ pub(super) fn change(
                 return Ok(stored);
             }
             Err(Fault::Conflict) => {}
-            Err(fault) => return Err(missing(fault, item)),
+            Err(fault) => return Err(Refusal::of_item(fault, item)),
         }
     }
     Err(Refusal::fault(Fault::Conflict))
