@@ -28,7 +28,7 @@ mod error;
 #[cfg(any(feature = "server", feature = "client"))]
 pub mod http;
 pub mod operator;
-mod private_file;
+pub mod private_file;
 pub mod protocol;
 pub mod random;
 mod secret_json;

@@ -60,6 +60,11 @@ impl KeyFile {
         private_file::write_new(path, &self.to_json(Some(passphrase))?)
     }
 
+    /// Writes it over what is there, under a passphrase or under none: the old file or the new one, never a mixture.
+    pub fn replace(&self, path: &Path, passphrase: Option<&SecretText>) -> Result<(), FileError> {
+        private_file::replace(path, &self.to_json(passphrase)?)
+    }
+
     /// Reads a file. [`FileError::Passphrase`] says that it is locked: ask, then [`KeyFile::read_locked`].
     pub fn read(path: &Path) -> Result<Self, FileError> {
         Self::parse(&private_file::read(path)?)

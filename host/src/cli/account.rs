@@ -160,7 +160,7 @@ fn audit(session: &Session, limit: u32, before: Option<u64>) -> Done {
 
 impl LowServe {
     fn run(self, session: &Session) -> Done {
-        let listen = parse_listen(&self.listen)?;
+        let listen = parse_listen("--listen", &self.listen)?;
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => {
                 let read = |path: &PathBuf| {

@@ -79,7 +79,7 @@ impl Lifetime {
 }
 
 /// A typed address to listen on: `127.0.0.1:8080`, `:8080`, `8080`, `localhost:8080`.
-pub(super) fn parse_listen(text: &str) -> Result<std::net::SocketAddr, Failure> {
+pub(super) fn parse_listen(flag: &str, text: &str) -> Result<std::net::SocketAddr, Failure> {
     let text = match text {
         text if text.parse::<u16>().is_ok() => format!("127.0.0.1:{text}"),
         text if text.starts_with(':') => format!("0.0.0.0{text}"),
@@ -90,8 +90,8 @@ pub(super) fn parse_listen(text: &str) -> Result<std::net::SocketAddr, Failure> 
     };
     text.parse().map_err(|_| {
         Failure::usage(
-            "--listen takes an address and a port",
-            "for example --listen 127.0.0.1:8080, or :8080 for every address",
+            format!("{flag} takes an address and a port"),
+            format!("for example {flag} 127.0.0.1:8080, or :8080 for every address"),
         )
     })
 }
@@ -146,8 +146,12 @@ mod tests {
             ("[::1]:8080", "[::1]:8080"),
         ];
         for (text, wanted) in rows {
-            assert_eq!(parse_listen(text).ok(), wanted.parse().ok(), "{text}");
+            assert_eq!(
+                parse_listen("--listen", text).ok(),
+                wanted.parse().ok(),
+                "{text}"
+            );
         }
-        assert!(parse_listen("example.com").is_err());
+        assert!(parse_listen("--listen", "example.com").is_err());
     }
 }

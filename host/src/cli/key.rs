@@ -3,11 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{
-    Session,
-    failure::{Done, Failure},
-    output, passphrase,
-};
+use super::{Session, failure::Done, output, passphrase};
 
 #[derive(Subcommand)]
 pub(super) enum LowKey {
@@ -26,19 +22,8 @@ impl LowKey {
         let path = session.key_path()?;
         let identity = session.identity()?;
         let is_locked = matches!(self, Self::Lock);
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(format!(".{}.new", std::process::id()));
-        let beside = std::path::PathBuf::from(beside);
-        if is_locked {
-            identity.write_locked(&beside, &passphrase::new()?)?;
-        } else {
-            identity.write(&beside)?;
-        }
-        std::fs::rename(&beside, &path).map_err(|error| {
-            // The first error is the one to tell.
-            let _ = std::fs::remove_file(&beside);
-            Failure::io(&path, &error)
-        })?;
+        let passphrase = is_locked.then(passphrase::new).transpose()?;
+        identity.replace(&path, passphrase.as_ref())?;
         let word = if is_locked { "Locked" } else { "Unlocked" };
         session.print(
             || json!({ "key_file": path, "locked": is_locked }),

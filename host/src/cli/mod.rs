@@ -32,6 +32,7 @@ mod up;
 mod usage;
 mod user;
 mod vault;
+mod watching;
 
 use std::process::ExitCode;
 

@@ -4,8 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use clap::Args;
 use sekisho_account::Operator;
-use sekisho_core::secret::SecretText;
-use sekisho_host::{engine::EngineKind, metrics::MetricsAccess};
+use sekisho_host::engine::EngineKind;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -13,7 +12,8 @@ use super::{
     Session, bridge,
     duration::{Seconds, parse_listen},
     failure::{Done, Failure},
-    log, output,
+    output,
+    watching::{self, LowWatching},
 };
 use crate::up::{self, FirstRun, Lock, Place, Prepared, Serving};
 
@@ -31,8 +31,8 @@ pub(super) struct LowUp {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: String,
     /// What answers requests: each in a sandbox, or all in this process.
-    #[arg(long, value_parser = ["component", "native"], default_value = "component")]
-    engine: String,
+    #[arg(long, value_parser = watching::engine(), default_value = "component")]
+    engine: EngineKind,
     /// On a first run, make no samples and no token.
     #[arg(long)]
     no_demo: bool,
@@ -47,20 +47,8 @@ pub(super) struct LowUp {
         default_value_t = 100
     )]
     max_inline: u32,
-    /// Show /metrics only to who brings this bearer; without it, to everybody, as 1Password Connect does.
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "SEKISHO_METRICS_TOKEN",
-        hide_env_values = true
-    )]
-    metrics_token: Option<String>,
-    /// Serve /metrics here and not beside the API.
-    #[arg(long, value_name = "ADDR")]
-    metrics_listen: Option<String>,
-    /// What is logged: error, warn, info, debug, trace [env: OP_LOG_LEVEL] [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    log_level: Option<String>,
+    #[command(flatten)]
+    watching: LowWatching,
     /// Serve the vaults of a 1Password account: mirror what the service account of OP_SERVICE_ACCOUNT_TOKEN may see.
     #[arg(long)]
     bridge: bool,
@@ -70,23 +58,9 @@ pub(super) struct LowUp {
 
 impl LowUp {
     pub(super) fn run(self, session: &Session) -> Done {
-        let listen = parse_listen(&self.listen)?;
-        let engine: EngineKind = self
-            .engine
-            .parse()
-            .map_err(|error: String| Failure::usage(error, "see --engine"))?;
-        let metrics = MetricsAccess {
-            token: self
-                .metrics_token
-                .filter(|token| !token.is_empty())
-                .map(SecretText::new),
-            listen: self
-                .metrics_listen
-                .as_deref()
-                .map(parse_listen)
-                .transpose()?,
-        };
-        log::start(self.log_level.as_deref())?;
+        let listen = parse_listen("--listen", &self.listen)?;
+        let metrics = self.watching.metrics()?;
+        self.watching.start_log()?;
         let place = session.place()?;
         let lock = Lock::take(place)?;
         let mut prepared = up::prepare(
@@ -101,7 +75,7 @@ impl LowUp {
         let bridge = bridge.transpose()?;
         let serving = Serving {
             listen,
-            engine,
+            engine: self.engine,
             max_stale: self.max_stale.0,
             max_inline: u64::from(self.max_inline) * 1024,
             replica: place.replica(),

@@ -14,11 +14,9 @@ use std::{
 };
 
 use clap::Args;
-use sekisho_core::secret::SecretText;
 use sekisho_host::{
     Host, HostConfig, Role, RunningHost, StartError,
     engine::EngineKind,
-    metrics::MetricsAccess,
     serve::{Limits, Tls},
     sync::{AccountUpstream, Pace},
 };
@@ -29,8 +27,9 @@ use super::{
     Session,
     duration::{Seconds, parse_listen},
     failure::{Done, Failure},
-    log, output,
+    output,
     up::{Stop, reachable, runtime},
+    watching::{self, LowWatching},
 };
 
 #[derive(Args)]
@@ -78,8 +77,8 @@ struct LowServing {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// What answers requests: each in a sandbox, or all in this process.
-    #[arg(long, value_parser = ["component", "native"], default_value = "component")]
-    engine: String,
+    #[arg(long, value_parser = watching::engine(), default_value = "component")]
+    engine: EngineKind,
     /// How long to serve without contact to the account; 0 = not at all.
     #[arg(long, value_name = "DURATION", env = "SEKISHO_MAX_STALE", default_value = "24h", value_parser = clap::builder::ValueParser::from(str::parse::<Seconds>))]
     max_stale: Seconds,
@@ -102,20 +101,8 @@ struct LowServing {
         default_value_t = 64
     )]
     usage_limit: u32,
-    /// Show /metrics only to who brings this bearer; without it, to everybody, as 1Password Connect does.
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "SEKISHO_METRICS_TOKEN",
-        hide_env_values = true
-    )]
-    metrics_token: Option<String>,
-    /// Serve /metrics here and not beside the API.
-    #[arg(long, value_name = "ADDR")]
-    metrics_listen: Option<String>,
-    /// What is logged: error, warn, info, debug, trace [env: OP_LOG_LEVEL] [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    log_level: Option<String>,
+    #[command(flatten)]
+    watching: LowWatching,
 }
 
 #[derive(Args)]
@@ -162,7 +149,7 @@ impl LowApi {
 
 impl LowServing {
     fn run(self, role: Role, session: &Session) -> Done {
-        log::start(self.log_level.as_deref())?;
+        self.watching.start_log()?;
         let variables = Variables::read(&|name| env::var_os(name))?;
         for note in &variables.notes {
             tracing::info!("{note}");
@@ -210,26 +197,13 @@ impl LowServing {
         with_tls: bool,
     ) -> Result<HostConfig, Failure> {
         let listen = match &self.listen {
-            Some(text) => parse_listen(text)?,
+            Some(text) => parse_listen("--listen", text)?,
             None => variables.listen(with_tls),
-        };
-        let engine: EngineKind = self
-            .engine
-            .parse()
-            .map_err(|error: String| Failure::usage(error, "see --engine"))?;
-        let token = self.metrics_token.as_deref();
-        let metrics = MetricsAccess {
-            token: token.filter(|token| !token.is_empty()).map(SecretText::new),
-            listen: self
-                .metrics_listen
-                .as_deref()
-                .map(parse_listen)
-                .transpose()?,
         };
         let credentials = &identity.credentials;
         Ok(HostConfig {
             listen,
-            engine,
+            engine: self.engine,
             max_stale: self.max_stale.0,
             max_inline: u64::from(self.max_inline) * 1024,
             usage_budget: u64::from(self.usage_limit.max(1)) * 1024 * 1024,
@@ -241,7 +215,7 @@ impl LowServing {
                 sync_time: variables.sync_timeout,
                 ..Limits::default()
             },
-            metrics,
+            metrics: self.watching.metrics()?,
             ..HostConfig::new(
                 upstream,
                 credentials.trust(),
