@@ -160,3 +160,27 @@ async fn hello_runs_under_the_same_policy() {
     assert_eq!(answer.await.unwrap().body, b"hello");
     host.shutdown().await;
 }
+
+/// A list is one answer (Connect never pages), and however long it is, it passes through a guest in slices: what is
+/// sealed, what is opened and what is joined are never in its memory all at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_needs_little_more_memory_than_its_bytes() {
+    const ITEMS: usize = 8000;
+    let account = Arc::new(MemoryAccount::new(ITEMS));
+    let mut config = config(&account, EngineKind::Component, None);
+    config.sandbox.memory = 5 * 1024 * 1024;
+    let host = start(config).await;
+    let addr = host.addr();
+    let asked = Arc::clone(&account);
+    let answers = tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect(addr);
+        let items = format!("/v1/vaults/{}/items", asked.vault);
+        let filtered = format!("{items}?filter=tag%20eq%20%22none%22");
+        [items, filtered].map(|path| client.get(&path, &asked.token))
+    });
+    let [all, none] = answers.await.unwrap();
+    host.shutdown().await;
+    assert_eq!(all.status, 200, "{}", all.describe());
+    assert_eq!(all.json().as_array().unwrap().len(), ITEMS);
+    assert_eq!((none.status, none.body.as_slice()), (200, &b"[]"[..]));
+}

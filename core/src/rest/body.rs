@@ -17,6 +17,8 @@ pub struct Body(Source);
 #[derive(Debug)]
 enum Source {
     Full(Option<Zeroizing<Vec<u8>>>),
+    /// By the last piece first, and the bytes of all.
+    Pieces(Vec<Zeroizing<Vec<u8>>>, u64),
     File(FileBody),
 }
 
@@ -34,6 +36,16 @@ impl Body {
     /// A body that is all there.
     pub const fn full(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self(Source::Full(Some(bytes)))
+    }
+
+    /// A body that is all there, to be sent and forgotten piece by piece.
+    pub(super) fn pieces(mut pieces: Vec<Zeroizing<Vec<u8>>>) -> Self {
+        if pieces.len() < 2 {
+            return Self::full(pieces.pop().unwrap_or_default());
+        }
+        pieces.reverse();
+        let length = pieces.iter().map(|piece| piece.len() as u64).sum();
+        Self(Source::Pieces(pieces, length))
     }
 
     /// `length` bytes of a file's content from `at` on.
@@ -57,15 +69,16 @@ impl Body {
     pub fn remaining(&self) -> u64 {
         match &self.0 {
             Source::Full(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
+            Source::Pieces(_, left) => *left,
             Source::File(file) => file.left,
         }
     }
 
-    /// The whole body, when it is not a file's: what a carrier can send at once.
+    /// The whole body, when it is in one piece: what a carrier can send at once.
     pub fn take_full(&mut self) -> Option<Zeroizing<Vec<u8>>> {
         match &mut self.0 {
             Source::Full(bytes) => bytes.take(),
-            Source::File(_) => None,
+            Source::Pieces(..) | Source::File(_) => None,
         }
     }
 
@@ -77,6 +90,11 @@ impl Body {
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
         match &mut self.0 {
             Source::Full(bytes) => Ok(bytes.take().filter(|bytes| !bytes.is_empty())),
+            Source::Pieces(pieces, left) => {
+                let piece = pieces.pop();
+                *left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+                Ok(piece)
+            }
             Source::File(file) if file.left == 0 => Ok(None),
             Source::File(file) => file.next(records).map(Some),
         }

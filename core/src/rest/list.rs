@@ -23,6 +23,10 @@ use crate::{
 
 /// Most items in one answer when the client does not page (Connect itself never pages).
 const LIST_ALL: u32 = u32::MAX;
+/// Summaries read at once: of a long list, sealed and opened ones must not fill the memory together.
+const SLICE: u32 = 1000;
+/// Bytes of one piece of the answer, more or less.
+const PIECE: usize = 64 * 1024;
 
 /// Summaries of a vault's items.
 pub(super) fn items(
@@ -48,13 +52,18 @@ pub(super) fn items(
     };
     let found = match wanted {
         Some(wanted) => wanted.select(|filter| listing.filtered(filter))?,
-        None => listing.slice(page.after.as_ref(), page.limit.saturating_add(1))?,
+        None => {
+            let mut found = Vec::new();
+            let limit = page.limit.saturating_add(1);
+            listing.each(page.after, limit, |summary| found.push(summary))?;
+            found
+        }
     };
     let (mut shown, next) = page.cut(found);
     if expand {
         expand_all(asked, ports, &access, &mut shown)?;
     }
-    let mut reply = Reply::json(join(&shown));
+    let mut reply = Reply::json_in(join(shown));
     if let Some(id) = next {
         reply = reply.with(NEXT_CURSOR, id.as_str());
     }
@@ -154,8 +163,26 @@ pub(super) struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    fn slice(&self, after: Option<&ItemId>, limit: u32) -> Result<Vec<Summary>, Refusal> {
-        self.open_all(self.records.list(self.vault, after, limit))
+    /// Hands over at most `limit` summaries by ascending id, from the first one after `after`.
+    fn each(
+        &self,
+        mut after: Option<ItemId>,
+        limit: u32,
+        mut take: impl FnMut(Summary),
+    ) -> Result<(), Refusal> {
+        let mut left = limit;
+        while left > 0 {
+            let asked = left.min(SLICE);
+            let slice = self.open_all(self.records.list(self.vault, after.as_ref(), asked))?;
+            let is_last = slice.len() < asked as usize;
+            after = slice.last().map(|(id, _)| *id);
+            slice.into_iter().for_each(&mut take);
+            if is_last {
+                break;
+            }
+            left -= asked;
+        }
+        Ok(())
     }
 
     fn open_all(&self, records: Result<Vec<PartRecord>, Fault>) -> Result<Vec<Summary>, Refusal> {
@@ -178,15 +205,18 @@ impl Listing<'_> {
     }
 
     fn matching(&self, filter: &Filter, case: Case) -> Result<Vec<Summary>, Refusal> {
-        let candidates = match filter.required_title() {
-            Some(title) => self.titled(title, case)?,
-            None => self.slice(None, LIST_ALL)?,
+        let mut found = Vec::new();
+        let take = |summary: Summary| {
+            let value = serde_json::from_slice::<Value>(&summary.1);
+            if value.is_ok_and(|value| matches(filter, &value, case)) {
+                found.push(summary);
+            }
         };
-        let is_match = |summary: &Summary| {
-            serde_json::from_slice::<Value>(&summary.1)
-                .is_ok_and(|value| matches(filter, &value, case))
-        };
-        Ok(candidates.into_iter().filter(is_match).collect())
+        match filter.required_title() {
+            Some(title) => self.titled(title, case)?.into_iter().for_each(take),
+            None => self.each(None, LIST_ALL, take)?,
+        }
+        Ok(found)
     }
 
     /// One probe of the blind index for each key generation in use: it opens only what it returns.
@@ -243,20 +273,60 @@ impl Page {
     }
 }
 
-/// A JSON array of texts that are JSON already.
-fn join(summaries: &[Summary]) -> Zeroizing<Vec<u8>> {
-    let size = 2 + summaries
-        .iter()
-        .map(|(_, json)| json.len() + 1)
-        .sum::<usize>();
-    let mut out = Zeroizing::new(Vec::with_capacity(size));
-    out.push(b'[');
-    for (at, (_, json)) in summaries.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
+/// A JSON array of texts that are JSON already, in pieces; each text goes when it is in one.
+fn join(summaries: Vec<Summary>) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut pieces = Vec::new();
+    let mut texts = summaries.into_iter().map(|(_, json)| json).peekable();
+    let mut is_first = true;
+    loop {
+        let mut group = Vec::new();
+        let mut size = 2;
+        while size < PIECE
+            && let Some(text) = texts.next()
+        {
+            size += text.len() + 1;
+            group.push(text);
         }
-        out.extend_from_slice(json);
+        // Large enough at once: a secret must not stay behind in a buffer that was too small.
+        let mut piece = Zeroizing::new(Vec::with_capacity(size));
+        for text in group {
+            piece.push(if is_first { b'[' } else { b',' });
+            piece.extend_from_slice(&text);
+            is_first = false;
+        }
+        if is_first {
+            piece.push(b'[');
+        }
+        let is_last = texts.peek().is_none();
+        if is_last {
+            piece.push(b']');
+        }
+        pieces.push(piece);
+        if is_last {
+            return pieces;
+        }
     }
-    out.push(b']');
-    out
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn pieces_make_one_array() {
+        for (many, pieces) in [(0, 1), (1, 1), (3, 1), (3000, 2), (10_000, 4)] {
+            let id = ItemId::MIN;
+            let text =
+                |n: usize| Zeroizing::new(format!("{{\"number\":\"{n:012}\"}}").into_bytes());
+            let joined = join((0..many).map(|n| (id, text(n))).collect());
+            assert_eq!(joined.len(), pieces, "{many}");
+            let whole = joined.iter().flat_map(|piece| piece.iter().copied());
+            let whole: Vec<u8> = whole.collect();
+            let array: Vec<Value> = serde_json::from_slice(&whole).unwrap();
+            assert_eq!(array.len(), many);
+            assert!((0..many).all(|n| array[n]["number"] == format!("{n:012}")));
+        }
+    }
 }

@@ -402,6 +402,10 @@ impl Reply {
         Self::stream(StatusCode::OK, JSON, Body::full(body))
     }
 
+    fn json_in(pieces: Vec<Zeroizing<Vec<u8>>>) -> Self {
+        Self::stream(StatusCode::OK, JSON, Body::pieces(pieces))
+    }
+
     const fn stream(status: StatusCode, content_type: &'static str, body: Body) -> Self {
         Self {
             status,
