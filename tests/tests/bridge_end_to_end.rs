@@ -25,7 +25,7 @@ use sekisho_tests::{
 };
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// Must be found in no file and in no log.
 const CANARIES: [&str; 5] = [
     "canary-password-7f3a",
@@ -238,7 +238,7 @@ fn a_bridge_apart_is_killed_and_goes_on() {
             .stderr(log.unwrap());
         bridge.spawn().unwrap()
     };
-    for (moment, signal) in [(700, "KILL"), (1_500, "ABRT"), (2_200, "SEGV")] {
+    for (moment, signal) in [(700, "KILL"), (1_500, "ABRT"), (2_200, "QUIT")] {
         let mut killed = bridge();
         std::thread::sleep(Duration::from_millis(moment));
         let mut kill = Command::new("kill");
@@ -285,37 +285,30 @@ fn a_bridge_apart_is_killed_and_goes_on() {
 
 /// A bridge in a process of its own says by itself how it is.
 fn has_a_page(log: &Path) {
-    let said = fs::read_to_string(log).unwrap();
-    let address = said
-        .lines()
-        .rev()
-        .find(|line| line.contains("/health and /metrics"))
-        .and_then(|line| {
-            line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
-                .find(|part| part.starts_with("127.0.0.1:"))
-        })
-        .unwrap_or_else(|| panic!("no address in the log"));
-    let ask = |path: &str| {
-        let mut stream = TcpStream::connect(address).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
+    // Bridges that were killed said where they listened too; the last one may be about to.
+    let ask = |path: &str| -> Option<String> {
+        let said = fs::read_to_string(log).ok()?;
+        let mut lines = said.lines().rev();
+        let line = lines.find(|line| line.contains("/health and /metrics"))?;
+        let mut parts = line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+        let address = parts.find(|part| part.starts_with("127.0.0.1:"))?;
+        let mut stream = TcpStream::connect(address).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").ok()?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
     };
-    let health = ask("/health");
-    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
+    let health = wait("the bridge to be well", PATIENCE, || {
+        ask("/health").filter(|page| page.starts_with("HTTP/1.1 200 "))
+    });
     assert!(
         health.contains("\"status\":\"ACTIVE\"") && health.contains("3 vaults"),
         "{health}"
     );
-    let metrics = ask("/metrics");
+    let metrics = ask("/metrics").unwrap();
     assert!(metrics.contains("\nsekisho_bridge_up 1\n"), "{metrics}");
     assert!(metrics.contains("\nsekisho_bridge_vaults 3\n"), "{metrics}");
-    assert!(ask("/v1/vaults").starts_with("HTTP/1.1 404 "));
+    assert!(ask("/v1/vaults").unwrap().starts_with("HTTP/1.1 404 "));
 }
 
 /// A client's writes are upstream before they are answered.

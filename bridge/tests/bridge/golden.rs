@@ -113,7 +113,11 @@ fn what_was_mapped_there_and_back_can_be_written() {
             }
             Err(OpError::Refused(_)) => {
                 let as_it_was = client.put(&before);
-                assert!(matches!(as_it_was, Err(OpError::Refused(_))), "{}", pair.name);
+                assert!(
+                    matches!(as_it_was, Err(OpError::Refused(_))),
+                    "{}",
+                    pair.name
+                );
                 refused.push(pair.name);
             }
             Err(error) => panic!("{}: {error}", pair.name),

@@ -22,7 +22,7 @@ async function main() {
     .setCategory("LOGIN")
     .setTitle("made by JavaScript")
     .addField({ purpose: "USERNAME", value: "wendy" })
-    .addField({ purpose: "PASSWORD", generate: true })
+    .addField({ purpose: "PASSWORD", generate: true, recipe: { length: 32, characterSets: ["LETTERS", "DIGITS"] } })
     .build();
   const made = await op.createItem(vault, draft);
   const again = await op.getItemById(vault, made.id);
