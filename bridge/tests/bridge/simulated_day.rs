@@ -206,7 +206,8 @@ impl Day {
     fn write(&mut self) {
         let index = (self.writes * 104_729 + 5) % ITEMS;
         let value = format!("write {}", self.writes);
-        for attempt in 0..2 {
+        let mut conflicts = 0;
+        loop {
             let request = self.change(index, &value);
             let device = Arc::clone(&self.server.device);
             let sending = thread::spawn(move || device.put(&request));
@@ -217,7 +218,9 @@ impl Day {
             self.server.follow();
             match told {
                 Ok(()) => break,
-                Err(AccountError::ConflictUpstream(_)) if attempt == 0 => {}
+                Err(AccountError::ConflictUpstream(_)) if conflicts == 0 => conflicts = 1,
+                // The machine stood still for so long that nobody seemed to be there: nothing was done.
+                Err(AccountError::Unavailable) => {}
                 Err(error) => panic!("{error}"),
             }
         }
