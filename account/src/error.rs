@@ -3,11 +3,13 @@
 use std::{borrow::Cow, io, path::PathBuf};
 
 use sekisho_core::{
-    id::{EnvironmentId, TokenId, UserId, VaultId},
+    id::{EnvironmentId, ItemId, TokenId, UserId, VaultId},
     records::{Fault, VaultType},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::protocol::Reason;
 
 /// Why the account does not do what it was asked. In JSON it is `{"code": …, "detail": …}`; of the account's own
 /// troubles only [`AccountError::Unavailable`] travels.
@@ -80,8 +82,15 @@ pub enum AccountError {
     )]
     MirrorReadOnly(VaultId),
     /// The caller's: 1Password, which is the vault's truth, does not take the write.
-    #[error("1Password refuses the write: `sekisho bridge status` says why")]
-    RefusedUpstream,
+    #[error("1Password refuses the write{}: `sekisho bridge status` shows the last refusals", reason_text(reason.as_ref()))]
+    RefusedUpstream {
+        /// In its words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    /// The caller's: the item moved on in 1Password, and is here now as it is there.
+    #[error("item '{0}' was changed in 1Password meanwhile: read it again, then decide")]
+    ConflictUpstream(ItemId),
     /// The caller's: a token cannot exceed its server.
     #[error(
         "Connect server '{environment}' has no access to vault '{vault}': grant it first with `sekisho connect vault grant`"
@@ -168,6 +177,10 @@ pub enum AccountError {
     Store(#[from] rusqlite::Error),
 }
 
+fn reason_text(reason: Option<&Reason>) -> String {
+    reason.map_or_else(String::new, |reason| format!(" ({})", reason.as_str()))
+}
+
 fn held_text(version: Option<u64>) -> String {
     version.map_or_else(String::new, |version| {
         format!(" (it is at version {version})")
@@ -193,10 +206,10 @@ impl AccountError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Missing { .. } => Fault::Missing,
-            Self::Conflict { .. } => Fault::Conflict,
+            Self::Conflict { .. } | Self::ConflictUpstream(_) => Fault::Conflict,
             Self::TooLarge { .. } => Fault::TooLarge,
             Self::MirrorReadOnly(_) => Fault::Mirrored,
-            Self::RefusedUpstream => Fault::Refused,
+            Self::RefusedUpstream { .. } => Fault::Refused,
             Self::Store(_)
             | Self::File(_)
             | Self::NewerDatabase { .. }

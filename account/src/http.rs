@@ -94,10 +94,11 @@ impl Refused {
             | AccountError::TokenRefused { .. } => 403,
             AccountError::Missing { .. } => 404,
             AccountError::Conflict { .. }
+            | AccountError::ConflictUpstream(_)
             | AccountError::NameTaken { .. }
             | AccountError::LastOwner => 409,
             AccountError::TooLarge { .. } => 413,
-            AccountError::Invalid(_) | AccountError::RefusedUpstream => 400,
+            AccountError::Invalid(_) | AccountError::RefusedUpstream { .. } => 400,
             _ => 503,
         }
     }
@@ -111,7 +112,7 @@ pub(crate) struct Version {
 
 #[cfg(test)]
 mod tests {
-    use sekisho_core::id::{UserId, VaultId};
+    use sekisho_core::id::{ItemId, UserId, VaultId};
 
     use super::*;
     use crate::random::SystemRng;
@@ -128,6 +129,11 @@ mod tests {
             AccountError::missing("item", "x"),
             AccountError::conflict("item", "x", Some(3)),
             AccountError::TooLarge { limit: 7 },
+            AccountError::RefusedUpstream { reason: None },
+            AccountError::RefusedUpstream {
+                reason: Some("the tag is odd".into()),
+            },
+            AccountError::ConflictUpstream(ItemId::generate(rng)),
         ];
         for error in errors {
             let text = error.to_string();

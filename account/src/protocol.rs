@@ -17,7 +17,9 @@ mod parked;
 mod shapes;
 mod signed;
 
-pub use parked::{MAX_PARKED_WAIT, Parked, ParkedOutcome, ParkedWrite, SettledItem};
+pub use parked::{
+    MAX_PARKED_WAIT, Parked, ParkedOutcome, ParkedWrite, Reason, SettledItem, UpstreamVault,
+};
 
 pub use shapes::{
     AccountInfo, AuditEntry, DeviceInfo, EnvironmentInfo, EnvironmentKeyInfo, EnvironmentState,
@@ -27,6 +29,9 @@ pub use shapes::{
     VaultWrap,
 };
 pub use signed::{REPLAY_WINDOW, SignedRequest};
+
+/// Most items of one [`Request::PutItems`].
+pub const MAX_BATCH: usize = 200;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,12 +138,15 @@ pub enum Request {
         /// Which.
         vault: VaultId,
     },
-    /// New attributes, sealed at `expect + 1` → [`Response::Done`].
+    /// New attributes, sealed at `version`, or at `expect + 1` → [`Response::Done`].
     EditVault {
         /// Which.
         vault: VaultId,
         /// The attribute version that shall be replaced.
         expect: u64,
+        /// The one they are sealed at, if not the next: a mirrored vault's are upstream's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
         /// The new ones.
         attributes: Sealed,
     },
@@ -149,6 +157,9 @@ pub enum Request {
         vault: VaultId,
         /// Whether clients may write.
         writes: bool,
+        /// How the vault is upstream, when all of it is here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upstream: Option<UpstreamVault>,
     },
     /// Writes parked for the caller, oldest first; waits a while if there are none → [`Response::Parked`].
     ParkedWrites {
@@ -246,6 +257,17 @@ pub enum Request {
         expect: Expect,
         /// What shall be there.
         item: Box<ItemRecord>,
+    },
+    /// Writes several items of a vault and takes others out, all or nothing → [`Response::Done`]. At most
+    /// [`MAX_BATCH`] of both, and as many bytes as one item may have. It counts as one change of the vault's contents;
+    /// in a mirrored vault as none, until [`Request::MirrorVault`] says which version they have upstream.
+    PutItems {
+        /// Where.
+        vault: VaultId,
+        /// What must be there before, and what shall be.
+        items: Vec<SettledItem>,
+        /// What shall be gone; what is not there is passed over.
+        gone: Vec<ItemId>,
     },
     /// One item, every part → [`Response::Item`].
     Item {

@@ -13,6 +13,11 @@ use crate::client::{ItemOverview, ItemState, VaultKind, VaultOverview};
 /// Two changes within this many milliseconds may show one date: a date this young is looked at once more.
 const TICK: u64 = 2_000;
 
+/// Whether another change may hide behind a date, at a given time.
+pub(crate) fn is_young(date: Timestamp, at: Timestamp) -> bool {
+    date.millis() + TICK > at.millis()
+}
+
 /// What is known of a mirrored vault.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -120,9 +125,9 @@ pub fn items(
         if skip.get(&item.id) == Some(&date) {
             continue;
         }
-        let is_known = known.get(&item.id).is_some_and(|held| {
-            held.updated == date && held.fetched.millis() >= date.millis() + TICK
-        });
+        let is_known = known
+            .get(&item.id)
+            .is_some_and(|held| held.updated == date && !is_young(date, held.fetched));
         if !is_known {
             steps.fetch.push(item.id);
             steps.dates.insert(item.id, date);
@@ -148,6 +153,8 @@ mod tests {
             active_item_count: 0,
             content_version: content,
             attribute_version: attributes,
+            created_at: String::new(),
+            updated_at: String::new(),
         }
     }
 

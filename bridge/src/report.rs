@@ -1,19 +1,84 @@
 //! What a bridge says of itself, from what it remembers: for `bridge status`, for health checks, for Prometheus.
 
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use sekisho_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::state::State;
+use crate::state::{Report, State};
 
 /// A bridge that has not polled for so many times its interval is not well; at least a quarter of an hour.
 const PATIENCE: u64 = 3;
 const LEAST_PATIENCE: u64 = 15 * 60 * 1000;
 
+/// How a bridge is, in numbers and fixed words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Polls and requests.
+    pub report: Report,
+    /// Vaults that are mirrored.
+    pub vaults: usize,
+    /// Items that cannot be read.
+    pub quarantined: usize,
+    /// Files whose content is still to be fetched.
+    pub files: usize,
+}
+
+impl From<&State> for Summary {
+    fn from(state: &State) -> Self {
+        Self {
+            report: state.report.clone(),
+            vaults: state.vaults.len(),
+            quarantined: state.quarantine.len(),
+            files: state.files.len(),
+        }
+    }
+}
+
+impl Summary {
+    /// One line for people.
+    pub fn line(&self, now: Timestamp) -> String {
+        let report = &self.report;
+        let polled = if report.last_success == 0 {
+            "Never polled".to_owned()
+        } else {
+            let age = now.millis().saturating_sub(report.last_success) / 1000;
+            format!("Polled {age} s ago")
+        };
+        let (used, most) = (report.used_today, report.per_day);
+        let trouble = report.trouble.as_deref().map(|why| format!("; {why}"));
+        format!(
+            "{polled}, {} vaults, {used} of {most} requests today{}",
+            self.vaults,
+            trouble.unwrap_or_default()
+        )
+    }
+}
+
+/// A bridge at work, as other threads see it. Handles share one.
+#[derive(Debug, Clone, Default)]
+pub struct Watched(Arc<Mutex<Summary>>);
+
+impl Watched {
+    /// How it is now.
+    pub fn summary(&self) -> Summary {
+        self.lock().clone()
+    }
+
+    pub(crate) fn note(&self, state: &State) {
+        *self.lock() = state.into();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Summary> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Whether the mirror is as young as it should be.
-pub fn is_well(state: &State, now: Timestamp) -> bool {
-    let report = &state.report;
+pub fn is_well(report: &Report, now: Timestamp) -> bool {
     let meant = report.next_poll.saturating_sub(report.last_success);
     let patience = meant.saturating_mul(PATIENCE).max(LEAST_PATIENCE);
     report.last_success > 0 && now.millis() < report.last_success.saturating_add(patience)
@@ -45,7 +110,7 @@ pub fn json(state: &State, now: Timestamp) -> Value {
         .iter()
         .map(|held| json!({ "item": held.item, "reason": held.reason, "at": date(held.at) }));
     json!({
-        "well": is_well(state, now),
+        "well": is_well(report, now),
         "last_success": date(report.last_success),
         "last_try": date(report.last_try),
         "next_poll": date(report.next_poll),
@@ -64,15 +129,15 @@ pub fn json(state: &State, now: Timestamp) -> Value {
 }
 
 /// The same as Prometheus reads it (text format 0.0.4).
-pub fn metrics(state: &State, now: Timestamp) -> String {
-    let report = &state.report;
+pub fn metrics(summary: &Summary, now: Timestamp) -> String {
+    let report = &summary.report;
     let age = now.millis().saturating_sub(report.last_success) / 1000;
     let rows: [(&str, &str, &str, u64); 9] = [
         (
             "sekisho_bridge_up",
             "gauge",
             "Whether the mirror is as young as it should be",
-            is_well(state, now).into(),
+            is_well(report, now).into(),
         ),
         (
             "sekisho_bridge_age_seconds",
@@ -108,19 +173,19 @@ pub fn metrics(state: &State, now: Timestamp) -> String {
             "sekisho_bridge_vaults",
             "gauge",
             "Vaults that are mirrored",
-            state.vaults.len() as u64,
+            summary.vaults as u64,
         ),
         (
             "sekisho_bridge_quarantined_items",
             "gauge",
             "Items that cannot be read",
-            state.quarantine.len() as u64,
+            summary.quarantined as u64,
         ),
         (
             "sekisho_bridge_files_to_come",
             "gauge",
             "Files whose content is still to be fetched",
-            state.files.len() as u64,
+            summary.files as u64,
         ),
     ];
     let mut page = String::new();
@@ -141,14 +206,29 @@ mod tests {
     fn old_is_not_well() {
         let mut state = State::default();
         let at = Timestamp::from_millis;
-        assert!(!is_well(&state, at(0)), "never polled");
+        assert!(!is_well(&state.report, at(0)), "never polled");
+        let never = Summary::from(&state).line(at(0));
+        assert_eq!(never, "Never polled, 0 vaults, 0 of 0 requests today");
         state.report.last_success = 10_000_000;
         state.report.next_poll = 10_300_000;
-        assert!(is_well(&state, at(10_800_000)));
-        assert!(!is_well(&state, at(10_901_000)), "a quarter of an hour");
+        assert!(is_well(&state.report, at(10_800_000)));
+        assert!(
+            !is_well(&state.report, at(10_901_000)),
+            "a quarter of an hour"
+        );
         state.report.next_poll = 11_000_000;
-        assert!(is_well(&state, at(12_900_000)), "a slow pace is no fault");
-        assert!(metrics(&state, at(12_900_000)).contains("\nsekisho_bridge_up 1\n"));
+        assert!(
+            is_well(&state.report, at(12_900_000)),
+            "a slow pace is no fault"
+        );
+        let summary = Summary::from(&state);
+        assert!(metrics(&summary, at(12_900_000)).contains("\nsekisho_bridge_up 1\n"));
         assert_eq!(json(&state, at(10_000_000))["well"], true);
+        state.report.trouble = Some("1Password cannot be reached".into());
+        let line = Summary::from(&state).line(at(10_007_000));
+        assert_eq!(
+            line,
+            "Polled 7 s ago, 0 vaults, 0 of 0 requests today; 1Password cannot be reached"
+        );
     }
 }

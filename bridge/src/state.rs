@@ -51,7 +51,7 @@ pub struct ClosedVault {
 pub struct Refusal {
     /// Its item, or the id that a new one was to have.
     pub item: ItemId,
-    /// The vendor's sentence, without what it quotes.
+    /// The vendor's sentence, if it holds nothing of the item.
     pub reason: String,
     /// When, in milliseconds.
     pub at: u64,

@@ -10,7 +10,7 @@
 //! | [`events`] | what each swap changed, as a stream |
 //! | [`activity`], [`metrics`] | the newest accesses, and what is counted |
 //! | [`clock`], [`random`] | time and randomness, taken once each |
-//! | [`health`] | how synchronisation is |
+//! | [`health`], [`dependency`] | how synchronisation is, and what runs beside it |
 //! | [`import`] | a 1PUX export becomes vaults |
 //! | [`credentials`] | `OP_SESSION` in all its forms |
 //!
@@ -28,6 +28,7 @@
 pub mod activity;
 pub mod clock;
 pub mod credentials;
+pub mod dependency;
 pub mod engine;
 pub mod events;
 pub mod health;

@@ -1,5 +1,7 @@
 //! What the host itself refuses; the shape is core's (invariant 6).
 
+use std::sync::OnceLock;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use sekisho_core::rest::{self, Refusal};
@@ -26,6 +28,21 @@ pub(crate) fn refuse_named(
     }
     let id = rest::request_id(&request, &mut CoreRng(random));
     whole(rest::refuse(refusal, &id))
+}
+
+/// A refused write with the reason, which core did not hear of.
+pub(crate) fn explained(
+    response: Response<AnswerBody>,
+    reason: &OnceLock<String>,
+    random: &dyn Random,
+) -> Response<AnswerBody> {
+    match reason.get() {
+        Some(reason) if response.status() == StatusCode::BAD_REQUEST => {
+            let id = response.headers().get(rest::REQUEST_ID_HEADER).cloned();
+            refuse_named(&Refusal::refused_upstream(Some(reason)), id, random)
+        }
+        _ => response,
+    }
 }
 
 /// Core's answer whose body is all there.

@@ -8,6 +8,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use crate::{
     activity::Activity,
     clock::{Clock, SystemClock},
+    dependency::Dependency,
     engine::{
         Backing, ComponentEngine, Engine, EngineError, EngineKind, NativeEngine, Prepared, Sandbox,
         Settings,
@@ -81,6 +82,8 @@ pub struct HostConfig {
     pub clock: Arc<dyn Clock>,
     /// Random bytes.
     pub random: Arc<dyn Random>,
+    /// What else is shown in `/health` and `/metrics`.
+    pub dependencies: Vec<Arc<dyn Dependency>>,
 }
 
 impl HostConfig {
@@ -110,6 +113,7 @@ impl HostConfig {
             metrics: MetricsAccess::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            dependencies: Vec::new(),
         }
     }
 }
@@ -176,6 +180,7 @@ impl Host {
             metrics,
             clock: Arc::clone(&config.clock),
             random: Arc::clone(&config.random),
+            dependencies: config.dependencies.clone(),
             runtime: tokio::runtime::Handle::current(),
         });
         let engine = Arc::new(engines.ready(Arc::clone(&backing))?);

@@ -188,6 +188,72 @@ pub fn python() -> &'static Result<PathBuf, String> {
     &PYTHON
 }
 
+/// The folder with the vendor's JavaScript SDK in it, or why there is none: the committed lock says of which content, not of which registry.
+pub fn modules() -> Result<PathBuf, String> {
+    for program in ["node", "npm"] {
+        if !is_there(program, "--version") {
+            return Err(format!("no `{program}` on PATH"));
+        }
+    }
+    let home = installed("js");
+    let mut stamp = String::new();
+    for name in ["package.json", "package-lock.json"] {
+        let wanted = fs::read_to_string(folder("js").join(name)).unwrap();
+        fs::write(home.join(name), &wanted).unwrap();
+        stamp.push_str(&wanted);
+    }
+    let mut fill = Command::new("npm");
+    fill.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(&home);
+    install(&home, &stamp, &mut [fill])?;
+    Ok(home.join("node_modules"))
+}
+
+/// Programs of users of each SDK against a mirrored 1Password account, or why there is none: they read an item by id and by
+/// title, make one, and print its id.
+pub fn mirror_programs() -> [(&'static str, Result<Command, String>); 3] {
+    [
+        ("Go", go_program()),
+        ("JavaScript", javascript_program()),
+        ("Python", python_program()),
+    ]
+}
+
+fn go_program() -> Result<Command, String> {
+    let go = |args: &[&str]| {
+        let mut go = Command::new("go");
+        go.args(args)
+            .current_dir(folder("go"))
+            .env("GOFLAGS", "-mod=readonly -buildvcs=false")
+            .env("GOWORK", "off");
+        go
+    };
+    let program = installed("go").join("bridge");
+    let fetched = go(&["mod", "download"]).output();
+    if !fetched.is_ok_and(|fetched| fetched.status.success()) {
+        return Err("no `go`, or no modules".into());
+    }
+    let built = go(&["build", "-o"]).arg(&program).arg("./bridge").output();
+    let built = built.unwrap();
+    let said = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success(), "{said}");
+    Ok(Command::new(program))
+}
+
+fn javascript_program() -> Result<Command, String> {
+    let mut node = Command::new("node");
+    node.env("NODE_PATH", modules()?)
+        .arg(folder("js").join("bridge.js"));
+    Ok(node)
+}
+
+fn python_program() -> Result<Command, String> {
+    let mut python = Command::new(python().as_ref()?);
+    // No compiled files in the work tree.
+    python.arg("-B").arg(folder("python").join("bridge.py"));
+    Ok(python)
+}
+
 /// Installs what is not installed yet, by commands run in order. What `stamp` says is what is wanted: when it changes, or
 /// the last time failed, everything is made anew.
 pub fn install(folder: &Path, stamp: &str, commands: &mut [Command]) -> Result<(), String> {

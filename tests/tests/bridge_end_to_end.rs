@@ -8,14 +8,16 @@
 
 use std::{
     fs,
+    io::{Read, Write},
+    net::TcpStream,
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
 use sekisho_bridge::vendor::{self, CoreFile};
 use sekisho_core::id::{ItemId, VaultId};
-use sekisho_op_stand_in::StandIn;
+use sekisho_op_stand_in::{Fault, StandIn, When};
 use sekisho_tests::{
     binary::{Place, Server, wait},
     cases::RawAnswer,
@@ -23,7 +25,7 @@ use sekisho_tests::{
 };
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// Must be found in no file and in no log.
 const CANARIES: [&str; 5] = [
     "canary-password-7f3a",
@@ -143,8 +145,11 @@ fn from_1password_to_a_client_and_back() {
     assert_eq!(otp["totp"].as_str().unwrap().len(), 6);
 
     let password = (CANARIES[2], CANARIES[0]);
-    by_the_vendors_sdk(&service, &client, bearer.trim(), (vault, item), password);
+    by_the_vendors_sdks(&service, &client, bearer.trim(), (vault, item), password);
     changes(&service, &client, &target, vault, item);
+    conflicts(&service, &client, &target);
+    refusals(&place, &service, &client, vault);
+    is_seen(&client);
     follows(&place, &service, &client, &target, vault, item);
 
     let status = place.run(&["bridge", "status", "--check"]);
@@ -155,55 +160,41 @@ fn from_1password_to_a_client_and_back() {
     found_nowhere(place.dir(), &token, &token_file);
 }
 
-/// The vendor's Go SDK, unmodified, reads by 1Password's ids and titles and makes an item.
-fn by_the_vendors_sdk(
+/// The vendor's SDKs, unmodified, read by 1Password's ids and titles, and make an item that is then upstream.
+fn by_the_vendors_sdks(
     service: &StandIn,
     client: &Client<'_>,
     token: &str,
     (vault, item): (VaultId, ItemId),
     (title, password): (&str, &str),
 ) {
-    let go = |args: &[&str]| {
-        let mut go = Command::new("go");
-        go.args(args)
-            .current_dir(sdk::folder("go"))
-            .env("GOFLAGS", "-mod=readonly -buildvcs=false")
-            .env("GOWORK", "off");
-        go
-    };
-    let program = sdk::installed("go").join("bridge");
-    let fetched = go(&["mod", "download"]).output();
-    if !fetched.is_ok_and(|fetched| fetched.status.success()) {
-        return sdk::skip("bridge_end_to_end, Go SDK", "no `go`, or no modules");
+    for (language, program) in sdk::mirror_programs() {
+        let mut program = match program {
+            Ok(program) => program,
+            Err(why) => {
+                sdk::skip(&format!("bridge_end_to_end, {language} SDK"), &why);
+                continue;
+            }
+        };
+        let told = program
+            .args([vault.as_str(), item.as_str(), title, password])
+            .env("OP_CONNECT_HOST", client.server.host())
+            .env("OP_CONNECT_TOKEN", token)
+            .env("NO_PROXY", "127.0.0.1")
+            .env("no_proxy", "127.0.0.1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&told.stderr);
+        assert!(told.status.success(), "{language}: {said}");
+        let made = String::from_utf8(told.stdout).unwrap();
+        let made: ItemId = made.trim().parse().unwrap();
+        let (overview, details, _) = service.item(vault, made).unwrap();
+        assert_eq!(overview["title"], format!("made by {language}"));
+        let generated = details["fields"][1]["value"].as_str().unwrap();
+        assert!(generated.len() > 8, "{language}: a password was made");
+        let made = format!("/v1/vaults/{vault}/items/{made}");
+        assert_eq!(client.ask("DELETE", &made, &Value::Null).status, 204);
     }
-    let built = go(&["build", "-o"]).arg(&program).arg("./bridge").output();
-    let built = built.unwrap();
-    assert!(
-        built.status.success(),
-        "{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    let told = Command::new(program)
-        .args([vault.as_str(), item.as_str(), title, password])
-        .env("OP_CONNECT_HOST", client.server.host())
-        .env("OP_CONNECT_TOKEN", token)
-        .env("NO_PROXY", "127.0.0.1")
-        .output()
-        .unwrap();
-    assert!(
-        told.status.success(),
-        "{}",
-        String::from_utf8_lossy(&told.stderr)
-    );
-    let made: ItemId = String::from_utf8(told.stdout)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
-    let (overview, ..) = service.item(vault, made).unwrap();
-    assert_eq!(overview["title"], "made by Go");
-    let made = format!("/v1/vaults/{vault}/items/{made}");
-    assert_eq!(client.ask("DELETE", &made, &Value::Null).status, 204);
 }
 
 /// In a process of its own, killed and started again: nothing doubled, nothing lost.
@@ -220,28 +211,39 @@ fn a_bridge_apart_is_killed_and_goes_on() {
         .collect();
     for vault in &vaults {
         for n in 0..60 {
-            service.add_login(*vault, &n.to_string(), "p");
+            service.add_login(*vault, &n.to_string(), CANARIES[0]);
         }
     }
     let place = Place::new();
     let server = place.up("up", &["--no-demo"]);
     let (core_file, token_file) = (place.dir().join("core.wasm"), place.dir().join("op-token"));
+    let (token, log) = (service.token(), place.dir().join("bridge.log"));
     fs::write(&core_file, core.bytes()).unwrap();
-    fs::write(&token_file, service.token()).unwrap();
+    fs::write(&token_file, &token).unwrap();
     // Compiled and kept before: what is killed then is mirroring, not compiling.
     place.run(&["bridge", "fetch-core", core_file.to_str().unwrap()]);
     let bridge = || {
         let mut bridge = place.command(&["bridge", "run", "--plan", "business"]);
+        let log = fs::File::options().create(true).append(true).open(&log);
         bridge
-            .args(["--dangerous-loopback", "--token-file"])
+            .args([
+                "--dangerous-loopback",
+                "--log-level",
+                "trace",
+                "--listen",
+                "127.0.0.1:0",
+            ])
+            .arg("--token-file")
             .arg(&token_file)
-            .stderr(Stdio::null());
+            .stderr(log.unwrap());
         bridge.spawn().unwrap()
     };
-    for moment in [700, 1_500, 2_200] {
+    for (moment, signal) in [(700, "KILL"), (1_500, "ABRT"), (2_200, "QUIT")] {
         let mut killed = bridge();
         std::thread::sleep(Duration::from_millis(moment));
-        killed.kill().unwrap();
+        let mut kill = Command::new("kill");
+        kill.args([format!("-{signal}"), killed.id().to_string()]);
+        assert!(kill.status().unwrap().success());
         killed.wait().unwrap();
     }
     let mut last = bridge();
@@ -264,9 +266,49 @@ fn a_bridge_apart_is_killed_and_goes_on() {
         found.sort();
         assert_eq!(found, service.item_ids(vault));
     }
+    has_a_page(&log);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", last.id())).unwrap();
+    let mut limits = limits
+        .lines()
+        .filter(|line| line.starts_with("Max core file size"));
+    let limit: Vec<&str> = limits.next().unwrap().split_whitespace().collect();
+    assert_eq!(
+        limit[4..6],
+        ["0", "0"],
+        "a crash leaves no image of the memory"
+    );
     last.kill().unwrap();
     last.wait().unwrap();
     server.stop();
+    found_nowhere(place.dir(), &token, &token_file);
+}
+
+/// A bridge in a process of its own says by itself how it is.
+fn has_a_page(log: &Path) {
+    // Bridges that were killed said where they listened too; the last one may be about to.
+    let ask = |path: &str| -> Option<String> {
+        let said = fs::read_to_string(log).ok()?;
+        let mut lines = said.lines().rev();
+        let line = lines.find(|line| line.contains("/health and /metrics"))?;
+        let mut parts = line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+        let address = parts.find(|part| part.starts_with("127.0.0.1:"))?;
+        let mut stream = TcpStream::connect(address).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    };
+    let health = wait("the bridge to be well", PATIENCE, || {
+        ask("/health").filter(|page| page.starts_with("HTTP/1.1 200 "))
+    });
+    assert!(
+        health.contains("\"status\":\"ACTIVE\"") && health.contains("3 vaults"),
+        "{health}"
+    );
+    let metrics = ask("/metrics").unwrap();
+    assert!(metrics.contains("\nsekisho_bridge_up 1\n"), "{metrics}");
+    assert!(metrics.contains("\nsekisho_bridge_vaults 3\n"), "{metrics}");
+    assert!(ask("/v1/vaults").unwrap().starts_with("HTTP/1.1 404 "));
 }
 
 /// A client's writes are upstream before they are answered.
@@ -312,6 +354,99 @@ fn changes(service: &StandIn, client: &Client<'_>, target: &str, vault: VaultId,
     assert_eq!(client.ask("DELETE", &made, &Value::Null).status, 204);
     assert!(service.item(vault, id).is_none());
     assert_eq!(client.ask("GET", &made, &Value::Null).status, 404);
+}
+
+/// A conflict upstream brings the item here to what it is there, and the write is tried on that once. Then it is 409.
+fn conflicts(service: &StandIn, client: &Client<'_>, target: &str) {
+    let patch = patch_to("c");
+    let tries = |times| {
+        let fault = When {
+            times,
+            path: "/items",
+            method: "PATCH",
+        };
+        service.fail(fault, Fault::Status(409));
+        service.take_seen();
+        let answer = client.ask("PATCH", target, &patch);
+        let seen = service.take_seen();
+        let sent = seen.iter().filter(|seen| seen.method == "PATCH");
+        service.heal();
+        (answer.status, sent.count())
+    };
+    assert_eq!(tries(1), (200, 2));
+    assert_eq!(tries(9), (409, 2));
+    // The core breaks on the answer to what it did: that is looked up, and the log says so.
+    let fault = When {
+        times: 1,
+        path: "/items",
+        method: "PATCH",
+    };
+    service.fail(fault, Fault::Malformed);
+    assert_eq!(client.ask("PATCH", target, &patch_to("d")).status, 200);
+}
+
+fn patch_to(tag: &str) -> Value {
+    json!([{"op": "replace", "path": "/tags", "value": [tag]}])
+}
+
+/// What 1Password refuses is refused with its sentence; one that repeats the item is not told.
+fn refusals(place: &Place, service: &StandIn, client: &Client<'_>, vault: VaultId) {
+    let hidden = service.add_item(
+        vault,
+        "001",
+        &json!({"title": "from a form"}),
+        &json!({"notesPlain": "", "sections": [], "fields": [
+            {"type": "T", "name": "username", "value": "wendy", "designation": "username", "id": "username"},
+            {"type": "T", "name": "remember", "value": "on", "designation": "", "id": "x"}]}),
+    );
+    let target = format!("/v1/vaults/{vault}/items/{hidden}");
+    assert!(
+        place
+            .command(&["bridge", "poke"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    wait("the item to be mirrored", PATIENCE, || {
+        (client.ask("GET", &target, &Value::Null).status == 200).then_some(())
+    });
+    let refused = |title: &str| {
+        let patch = json!([{"op": "replace", "path": "/title", "value": title}]);
+        let answer = client.ask("PATCH", &target, &patch);
+        let told: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(
+            (answer.status, &told["code"]),
+            (400, &json!("refused_upstream"))
+        );
+        assert_eq!(told["status"], 400);
+        assert!(told["requestId"].is_string());
+        told["message"].as_str().unwrap().to_owned()
+    };
+    let told = refused("another");
+    assert!(
+        told.contains("Editing is not supported for unsupported fields"),
+        "{told}"
+    );
+    let told = refused("unsupported fields");
+    assert_eq!(told, "1Password refuses this change of the item");
+    assert_eq!(client.ask("GET", &target, &Value::Null).status, 200);
+    service.set_state(vault, hidden, "D");
+}
+
+/// The host says how the bridge is.
+fn is_seen(client: &Client<'_>) {
+    let health = client.get("/health");
+    let dependencies = health["dependencies"].as_array().unwrap();
+    let bridge = dependencies.iter().find(|one| one["service"] == "bridge");
+    let bridge = bridge.unwrap();
+    assert_eq!(bridge["status"], "ACTIVE", "{bridge}");
+    let message = bridge["message"].as_str().unwrap();
+    assert!(message.contains("of 50000 requests today"), "{message}");
+    assert_eq!(dependencies.len(), 3);
+    let page = client.ask("GET", "/metrics", &Value::Null).body;
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains("\nsekisho_bridge_up 1\n"), "{page}");
+    assert!(page.contains("\nsekisho_bridge_vaults 1\n"), "{page}");
 }
 
 /// What happens in the app is seen after a poll.

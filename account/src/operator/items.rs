@@ -10,7 +10,10 @@ use sekisho_core::{
 use zeroize::Zeroizing;
 
 use super::{Operator, OperatorError};
-use crate::{Request, Response, protocol::ListedItem};
+use crate::{
+    Request, Response,
+    protocol::{ListedItem, SettledItem},
+};
 
 /// Items asked for at once.
 const PAGE: u32 = 500;
@@ -78,6 +81,17 @@ impl Operator {
             expect,
             item: Box::new(item),
         })
+    }
+
+    /// Writes several sealed items to the vault they were sealed for and takes others out: all or nothing.
+    pub fn put_items(
+        &self,
+        access: &WriteAccess,
+        items: Vec<SettledItem>,
+        gone: Vec<ItemId>,
+    ) -> Result<(), OperatorError> {
+        let vault = access.vault();
+        self.command(&Request::PutItems { vault, items, gone })
     }
 
     /// All items of a vault by ascending id, archived ones included.

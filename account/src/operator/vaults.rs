@@ -215,11 +215,23 @@ impl Operator {
         expect: u64,
         attributes: &VaultAttributes,
     ) -> Result<(), OperatorError> {
+        self.edit_vault_to(vault, expect, expect.saturating_add(1), attributes)
+    }
+
+    /// The same, to a higher version: a mirrored vault has that of the account it comes from.
+    pub fn edit_vault_to(
+        &self,
+        vault: VaultId,
+        expect: u64,
+        version: u64,
+        attributes: &VaultAttributes,
+    ) -> Result<(), OperatorError> {
         let access = self.write_access(vault)?;
-        let attributes = seal_attributes(&access, expect.saturating_add(1), attributes)?;
+        let attributes = seal_attributes(&access, version, attributes)?;
         self.command(&Request::EditVault {
             vault,
             expect,
+            version: Some(version),
             attributes,
         })
     }

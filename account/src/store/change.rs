@@ -1,4 +1,5 @@
-//! One change: one number, one transaction, one row of the audit – or nothing at all (invariant 9).
+//! One change: one number, one transaction, its rows of the audit (one, but for a batch) – or nothing at all
+//! (invariant 9).
 
 use std::ops::Deref;
 
@@ -17,6 +18,15 @@ pub(super) struct Actor<'a> {
     pub(super) origin: &'a str,
     /// When.
     pub(super) now: Timestamp,
+}
+
+/// A row of the audit.
+#[derive(Debug, Clone)]
+pub(super) struct Row<'a> {
+    /// The deed.
+    pub(super) what: &'a str,
+    /// What it was done to.
+    pub(super) objects: Vec<&'a str>,
 }
 
 /// An open change. It is a connection, too.
@@ -59,7 +69,7 @@ impl<'c> Change<'c> {
         Ok(self.tx.prepare_cached(sql)?.execute(params)?)
     }
 
-    fn end(self, actor: &Actor<'_>, what: &str, objects: &[&str]) -> Result<(), AccountError> {
+    fn note(&self, actor: &Actor<'_>, row: &Row<'_>) -> Result<(), AccountError> {
         self.run(
             "INSERT INTO audit (seq, at, who, origin, what, objects) VALUES (?, ?, ?, ?, ?, ?)",
             params![
@@ -67,11 +77,11 @@ impl<'c> Change<'c> {
                 int(actor.now.millis()),
                 actor.who,
                 actor.origin,
-                what,
-                objects.join(" ")
+                row.what,
+                row.objects.join(" ")
             ],
         )?;
-        Ok(self.tx.commit()?)
+        Ok(())
     }
 }
 
@@ -83,16 +93,18 @@ impl Deref for Change<'_> {
     }
 }
 
-/// Does `work` as one change; any error undoes it.
+/// Does `work` as one change, with these rows of the audit; any error undoes it.
 pub(super) fn make<T>(
     db: &mut Connection,
     actor: &Actor<'_>,
-    what: &str,
-    objects: &[&str],
+    rows: &[Row<'_>],
     work: impl FnOnce(&Change<'_>) -> Result<T, AccountError>,
 ) -> Result<T, AccountError> {
     let change = Change::begin(db, actor.now)?;
     let done = work(&change)?;
-    change.end(actor, what, objects)?;
+    for row in rows {
+        change.note(actor, row)?;
+    }
+    change.tx.commit()?;
     Ok(done)
 }

@@ -6,8 +6,8 @@ use sekisho_core::{
 };
 
 use super::{
-    Account, Caller, audit, chunks, environments, frame::Answer, grants, groups, items, managers,
-    mirrors, permission, rotation, sharing, tokens, usage, users, vaults,
+    Account, Caller, audit, change::Row, chunks, environments, frame::Answer, grants, groups,
+    items, managers, mirrors, permission, rotation, sharing, tokens, usage, users, vaults,
 };
 use crate::{AccountError, Request, Response};
 
@@ -163,15 +163,18 @@ impl Account {
             Request::EditVault {
                 vault,
                 expect,
+                version,
                 attributes,
             } => self.act_in(caller, "vault.edit", &vault, "", |change| {
-                vaults::edit(change, &vault, expect, &attributes)
+                vaults::edit(change, &vault, expect, version, &attributes)
             }),
-            Request::MirrorVault { vault, writes } => {
-                self.act_in(caller, "vault.mirror", &vault, "", |change| {
-                    mirrors::mark(change, &caller.user, &vault, writes)
-                })
-            }
+            Request::MirrorVault {
+                vault,
+                writes,
+                upstream,
+            } => self.act_in(caller, "vault.mirror", &vault, "", |change| {
+                mirrors::mark(change, &caller.user, &vault, writes, upstream.as_ref())
+            }),
             Request::ParkedWrites { wait } => self.parked(caller, wait),
             Request::TakeParked { id } => self.act(caller, "write.take", &[&id], |change| {
                 mirrors::take(change, &caller.user, &id)
@@ -253,6 +256,18 @@ impl Account {
             } => self.act_in(caller, "item.put", &vault, item.id.as_str(), |change| {
                 items::put(change, &vault, expect, &item)
             }),
+            Request::PutItems { vault, items, gone } => {
+                let put = items.iter().map(|settled| ("item.put", &settled.item.id));
+                let each = put.chain(gone.iter().map(|item| ("item.delete", item)));
+                let rows = each.map(|(what, item)| Row {
+                    what,
+                    objects: vec![vault.as_str(), item.as_str()],
+                });
+                let rows: Vec<Row<'_>> = rows.collect();
+                self.act_each_in(caller, &vault, &rows, |change| {
+                    items::put_all(change, &vault, &items, &gone)
+                })
+            }
             Request::Item { vault, item } => self.ask_in(caller, &vault, |db, _| {
                 items::one(db, &vault, &item).map(|item| Response::Item(Box::new(item)))
             }),

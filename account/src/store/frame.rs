@@ -5,7 +5,7 @@ use sekisho_core::id::{EnvironmentId, TokenId, UserId, VaultId};
 
 use super::{
     Account, Caller,
-    change::{Actor, Change},
+    change::{Actor, Change, Row},
     permission, tokens,
 };
 use crate::{AccountError, Response};
@@ -59,12 +59,7 @@ impl Account {
         objects: &[&str],
         work: impl FnOnce(&Change<'_>) -> Result<(), AccountError>,
     ) -> Answer {
-        let actor = Actor {
-            who: caller.user.as_str(),
-            origin: &caller.from,
-            now: caller.now,
-        };
-        self.change(&actor, what, objects, |change| {
+        self.change(&actor(caller), what, objects, |change| {
             permission::active(change, &caller.user)?;
             work(change)
         })?;
@@ -84,6 +79,22 @@ impl Account {
             permission::vault(change, &caller.user, vault)?;
             work(change)
         })
+    }
+
+    /// Several changes in a vault as one, each with its row of the audit.
+    pub(super) fn act_each_in(
+        &self,
+        caller: &Caller,
+        vault: &VaultId,
+        rows: &[Row<'_>],
+        work: impl FnOnce(&Change<'_>) -> Result<(), AccountError>,
+    ) -> Answer {
+        self.change_noted(&actor(caller), rows, |change| {
+            permission::active(change, &caller.user)?;
+            permission::vault(change, &caller.user, vault)?;
+            work(change)
+        })?;
+        Ok(Response::Done)
     }
 
     /// A change for owners and administrators.
@@ -129,5 +140,13 @@ impl Account {
             permission::server(change, &caller.user, &environment)?;
             work(change)
         })
+    }
+}
+
+fn actor(caller: &Caller) -> Actor<'_> {
+    Actor {
+        who: caller.user.as_str(),
+        origin: &caller.from,
+        now: caller.now,
     }
 }

@@ -10,9 +10,12 @@ use sekisho_core::{
 use super::{
     change::Change,
     columns::{self, int},
-    vaults,
+    mirrors, vaults,
 };
-use crate::{AccountError, protocol::ListedItem};
+use crate::{
+    AccountError,
+    protocol::{ListedItem, MAX_BATCH, SettledItem},
+};
 
 /// Largest item, all sealed parts together, in bytes.
 pub const MAX_ITEM: usize = 16 * 1024 * 1024;
@@ -39,13 +42,65 @@ pub(super) fn put(
     expect: Expect,
     item: &ItemRecord,
 ) -> Result<(), AccountError> {
+    let difference = place(change, vault, expect, item)?;
+    vaults::touch(change, vault, difference)
+}
+
+/// Writes an item; answers how many active ones the vault has more. The vault is the caller's to touch.
+fn place(
+    change: &Change<'_>,
+    vault: &VaultId,
+    expect: Expect,
+    item: &ItemRecord,
+) -> Result<i64, AccountError> {
     check_size(item)?;
     vaults::generation_in_use(change, vault, generation(item)?)?;
     let held = held(change, vault, &item.id)?;
     check_version(item, expect, held.as_ref())?;
     let before = held.is_some_and(|held| held.is_active());
     write(change, vault, item)?;
-    vaults::touch(change, vault, difference(before, !item.archived))
+    Ok(difference(before, !item.archived))
+}
+
+/// Writes several items; answers the same.
+pub(super) fn place_all(
+    change: &Change<'_>,
+    vault: &VaultId,
+    items: &[SettledItem],
+) -> Result<i64, AccountError> {
+    let each = items
+        .iter()
+        .map(|SettledItem { expect, item }| place(change, vault, *expect, item));
+    each.sum()
+}
+
+/// Several writes and deletions as one change of the vault.
+pub(super) fn put_all(
+    change: &Change<'_>,
+    vault: &VaultId,
+    items: &[SettledItem],
+    gone: &[ItemId],
+) -> Result<(), AccountError> {
+    if !(1..=MAX_BATCH).contains(&(items.len() + gone.len())) {
+        return Err(AccountError::invalid(
+            "a batch is of one item at least and of 200 at most",
+        ));
+    }
+    let bytes: usize = items.iter().map(|settled| size(&settled.item)).sum();
+    if bytes > MAX_ITEM {
+        return Err(AccountError::TooLarge { limit: MAX_ITEM });
+    }
+    let mut difference = place_all(change, vault, items)?;
+    for item in gone {
+        if let Some(held) = held(change, vault, item)?.filter(|held| !held.deleted) {
+            difference += bury(change, vault, item, &held)?;
+        }
+    }
+    if mirrors::of(change, vault)?.is_some() {
+        vaults::fill(change, vault, difference)?;
+        return mirrors::moved(change, vault);
+    }
+    vaults::touch(change, vault, difference)
 }
 
 fn check_version(
@@ -134,6 +189,17 @@ pub(super) fn delete(
     if version.is_some_and(|version| version != held.version) {
         return Err(AccountError::conflict("item", item, Some(held.version)));
     }
+    let difference = bury(change, vault, item, &held)?;
+    vaults::touch(change, vault, difference)
+}
+
+/// Leaves a tombstone.
+fn bury(
+    change: &Change<'_>,
+    vault: &VaultId,
+    item: &ItemId,
+    held: &Held,
+) -> Result<i64, AccountError> {
     change.run(
         "UPDATE items SET deleted = 1, seq = ?, updated = ?, mark_exact = zeroblob(16), mark_folded = zeroblob(16),
              overview = x'', details = x'', extra = NULL, files = NULL WHERE vault = ? AND id = ?",
@@ -143,7 +209,7 @@ pub(super) fn delete(
         "DELETE FROM chunks WHERE vault = ? AND item = ?",
         [vault.as_str(), item.as_str()],
     )?;
-    vaults::touch(change, vault, difference(held.is_active(), false))
+    Ok(difference(held.is_active(), false))
 }
 
 /// Sets the flag only: parts are sealed at a version, so the version stays.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sekisho_core::{
-    id::{EnvironmentId, TokenId, UserId, VaultId},
+    id::{EnvironmentId, ItemId, TokenId, UserId, VaultId},
     records::{DeleteRequest, Expect, PutRequest},
     time::Timestamp,
 };
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     AccountError, Response,
     device::GLANCE,
-    protocol::{MAX_PARKED_WAIT, Parked, ParkedOutcome, ParkedWrite, SettledItem},
+    protocol::{MAX_PARKED_WAIT, Parked, ParkedOutcome, ParkedWrite, Reason, UpstreamVault},
 };
 
 /// How long a write waits for someone to take it: with nobody there its client is not kept waiting.
@@ -44,11 +44,28 @@ pub(super) fn mark(
     user: &UserId,
     vault: &VaultId,
     writes: bool,
+    upstream: Option<&UpstreamVault>,
 ) -> Result<(), AccountError> {
     change.run(
         "INSERT INTO mirrors (vault, user, writes) VALUES (?1, ?2, ?3)
          ON CONFLICT (vault) DO UPDATE SET user = ?2, writes = ?3",
         params![vault.as_str(), user.as_str(), writes],
+    )?;
+    let Some(upstream) = upstream else {
+        return Ok(());
+    };
+    let settled = change.run(
+        "UPDATE mirrors SET moved = 0 WHERE vault = ? AND moved = 1",
+        [vault.as_str()],
+    )?;
+    vaults::align(change, vault, upstream, settled == 1)
+}
+
+/// Notes that contents changed whose version is still to be told.
+pub(super) fn moved(change: &Change<'_>, vault: &VaultId) -> Result<(), AccountError> {
+    change.run(
+        "UPDATE mirrors SET moved = 1 WHERE vault = ?",
+        [vault.as_str()],
     )?;
     Ok(())
 }
@@ -94,7 +111,11 @@ impl Account {
         let (vault, id) = (vault_of(write), id_of(write));
         // Its answer was lost on the way: it is the very same sealed item, under the very same nonces.
         let is_again = matches!(write, Parked::Put(_));
-        if is_again && self.read(|db| state(db, &id))?.as_deref() == Some("DONE") {
+        if is_again
+            && self
+                .read(|db| state(db, &id))?
+                .is_some_and(|s| s.word == "DONE")
+        {
             return Ok(());
         }
         let actor = Actor {
@@ -102,30 +123,38 @@ impl Account {
             origin: "device",
             now,
         };
-        let objects = [environment.as_str(), vault.as_str(), item_of(write)];
+        let objects = [
+            environment.as_str(),
+            vault.as_str(),
+            item_of(write).as_str(),
+        ];
         self.change(&actor, "write.park", &objects, |change| {
             tokens::require_write(change, environment, token, &vault)?;
             check(change, write)?;
             insert(change, environment, &vault, &id, write)
         })?;
-        self.wait_for_outcome(&vault, &id, now)
+        self.wait_for_outcome(write, &id, now)
     }
 
     fn wait_for_outcome(
         &self,
-        vault: &VaultId,
+        write: &Parked,
         id: &str,
         now: Timestamp,
     ) -> Result<(), AccountError> {
         let began = Instant::now();
         loop {
-            match self.read(|db| state(db, id))?.as_deref() {
+            let state = self.read(|db| state(db, id))?;
+            match state.as_ref().map(|state| state.word.as_str()) {
                 Some("DONE") => return Ok(()),
-                Some("CONFLICT") => return Err(AccountError::conflict("item", vault, None)),
-                Some("REFUSED") => return Err(AccountError::RefusedUpstream),
+                Some("CONFLICT") => return Err(AccountError::ConflictUpstream(*item_of(write))),
+                Some("REFUSED") => {
+                    let reason = state.and_then(|state| state.reason);
+                    return Err(AccountError::RefusedUpstream { reason });
+                }
                 Some("WAITING") if began.elapsed() < UNTIL_TAKEN => {}
                 Some("WAITING") => {
-                    if self.give_up(vault, id, now)? {
+                    if self.give_up(&vault_of(write), id, now)? {
                         return Err(AccountError::Unavailable);
                     }
                 }
@@ -175,10 +204,10 @@ fn vault_of(write: &Parked) -> VaultId {
     }
 }
 
-fn item_of(write: &Parked) -> &str {
+fn item_of(write: &Parked) -> &ItemId {
     match write {
-        Parked::Put(request) => request.item.id.as_str(),
-        Parked::Delete(request) => request.item.as_str(),
+        Parked::Put(request) => &request.item.id,
+        Parked::Delete(request) => &request.item,
     }
 }
 
@@ -218,7 +247,8 @@ fn check(change: &Change<'_>, write: &Parked) -> Result<(), AccountError> {
             items::check_size(item)?;
             vaults::generation_in_use(change, vault, items::generation(item)?)?;
             if !added.is_empty() || !dropped.is_empty() {
-                return Err(AccountError::RefusedUpstream);
+                let reason = Some("files are changed in 1Password only".into());
+                return Err(AccountError::RefusedUpstream { reason });
             }
             (vault, &item.id, *expect)
         }
@@ -276,10 +306,22 @@ fn insert(
     Ok(())
 }
 
-fn state(db: &Connection, id: &str) -> Result<Option<String>, AccountError> {
+/// How far a parked write is.
+struct State {
+    word: String,
+    reason: Option<Reason>,
+}
+
+fn state(db: &Connection, id: &str) -> Result<Option<State>, AccountError> {
     Ok(db
-        .prepare_cached("SELECT state FROM parked WHERE id = ?")?
-        .query_row([id], |row| row.get("state"))
+        .prepare_cached("SELECT state, reason FROM parked WHERE id = ?")?
+        .query_row([id], |row| {
+            let reason: Option<String> = row.get("reason")?;
+            Ok(State {
+                word: row.get("state")?,
+                reason: reason.map(Reason::from),
+            })
+        })
         .optional()?)
 }
 
@@ -338,9 +380,9 @@ pub(super) fn finish(
     let (vault, found) = theirs(change, user, id)?;
     let state = match outcome {
         ParkedOutcome::Written(settled) => {
-            for SettledItem { expect, item } in settled {
-                items::put(change, &vault, *expect, item)?;
-            }
+            // One change upstream, and so one here.
+            let difference = items::place_all(change, &vault, settled)?;
+            vaults::touch(change, &vault, difference)?;
             "DONE"
         }
         ParkedOutcome::Deleted => {
@@ -352,12 +394,16 @@ pub(super) fn finish(
             "DONE"
         }
         ParkedOutcome::Conflict => "CONFLICT",
-        ParkedOutcome::Refused => "REFUSED",
+        ParkedOutcome::Refused(_) => "REFUSED",
         ParkedOutcome::Unavailable => "UNAVAILABLE",
     };
+    let reason = match outcome {
+        ParkedOutcome::Refused(reason) => reason.as_ref().map(Reason::as_str),
+        _ => None,
+    };
     change.run(
-        "UPDATE parked SET state = ?, request = '' WHERE id = ?",
-        [state, id],
+        "UPDATE parked SET state = ?, reason = ?, request = '' WHERE id = ?",
+        params![state, reason, id],
     )?;
     Ok(())
 }

@@ -55,7 +55,7 @@ mod vaults;
 
 pub use items::MAX_ITEM;
 
-use change::{Actor, Change};
+use change::{Actor, Change, Row};
 
 /// Who asks, once that is sure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,9 +176,19 @@ impl Account {
         objects: &[&str],
         work: impl FnOnce(&Change<'_>) -> Result<T, AccountError>,
     ) -> Result<T, AccountError> {
+        let objects = objects.to_vec();
+        self.change_noted(actor, &[Row { what, objects }], work)
+    }
+
+    fn change_noted<T>(
+        &self,
+        actor: &Actor<'_>,
+        rows: &[Row<'_>],
+        work: impl FnOnce(&Change<'_>) -> Result<T, AccountError>,
+    ) -> Result<T, AccountError> {
         let origin = self.origin.as_deref().unwrap_or(actor.origin);
         let actor = Actor { origin, ..*actor };
-        change::make(&mut self.writer(), &actor, what, objects, work)
+        change::make(&mut self.writer(), &actor, rows, work)
     }
 }
 
@@ -216,18 +226,16 @@ fn fill(
         origin: "local",
         now,
     };
-    change::make(
-        &mut db,
-        &actor,
-        "account.create",
-        &[id.as_str()],
-        |change| {
-            users::create(change, &owner)?;
-            groups::create_built_in(change, &owners, Role::Owners)?;
-            groups::create_built_in(change, &administrators, Role::Administrators)?;
-            users::join(change, &owner.id, Role::Owners)
-        },
-    )
+    let row = Row {
+        what: "account.create",
+        objects: vec![id.as_str()],
+    };
+    change::make(&mut db, &actor, &[row], |change| {
+        users::create(change, &owner)?;
+        groups::create_built_in(change, &owners, Role::Owners)?;
+        groups::create_built_in(change, &administrators, Role::Administrators)?;
+        users::join(change, &owner.id, Role::Owners)
+    })
 }
 
 fn identity(db: &Connection) -> Result<(AccountId, SigningKey), AccountError> {

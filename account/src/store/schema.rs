@@ -28,7 +28,8 @@
 //!
 //! **mirrors** are vaults whose truth is a 1Password account: only the user who mirrors them writes there. **parked** has
 //! a row for each client's write to one, until it was done upstream: `request` is the sealed write as JSON, emptied when
-//! it ended; rows go after a day.
+//! it ended; `reason` is why 1Password refused it, in words that hold nothing of the item; rows go after a day. `moved` says
+//! that contents changed since the mirrored vault was last given 1Password's counter.
 //!
 //! **nonces** remembers operators' requests for as long as they
 //! could be replayed. **audit** has a row for each change. **accesses** has a row for each access that hosts reported,
@@ -45,7 +46,7 @@ use crate::AccountError;
 const APPLICATION_ID: i64 = 0x5345_4b49;
 
 /// Number n brings a database from version n to n + 1. Committed ones never change.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// The version this program writes.
 const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -335,6 +336,12 @@ CREATE TABLE parked (
     stored          INTEGER NOT NULL,
     request         TEXT    NOT NULL
 ) STRICT;
+";
+
+/// Mirrored vaults have upstream's counters, and what upstream refuses has its reason.
+const V5: &str = "
+ALTER TABLE mirrors ADD COLUMN moved INTEGER NOT NULL DEFAULT 0 CHECK (moved IN (0, 1));
+ALTER TABLE parked ADD COLUMN reason TEXT;
 ";
 
 #[cfg(test)]

@@ -10,12 +10,12 @@ use sekisho_core::{
 
 use super::{
     change::Change,
-    columns::{self, damaged, int},
+    columns::{self, damaged, int, millis},
     grants, sharing,
 };
 use crate::{
     AccountError,
-    protocol::{NewVault, VaultInfo},
+    protocol::{NewVault, UpstreamVault, VaultInfo},
 };
 
 /// Largest sealed attributes, in bytes.
@@ -133,14 +133,22 @@ pub(super) fn edit(
     change: &Change<'_>,
     vault: &VaultId,
     expect: u64,
+    version: Option<u64>,
     attributes: &Sealed,
 ) -> Result<(), AccountError> {
     check_size(attributes)?;
+    let version = version.unwrap_or_else(|| expect.saturating_add(1));
+    if version <= expect {
+        return Err(AccountError::invalid(
+            "the version of a vault's attributes rises with each change",
+        ));
+    }
     generation_in_use(change, vault, generation(attributes)?)?;
     let changed = change.run(
-        "UPDATE vaults SET attribute_version = attribute_version + 1, attributes = ?, updated = ?, seq = ?
+        "UPDATE vaults SET attribute_version = ?, attributes = ?, updated = ?, seq = ?
          WHERE id = ? AND attribute_version = ?",
         params![
+            int(version),
             attributes.as_bytes(),
             change.now(),
             change.seq(),
@@ -182,6 +190,48 @@ pub(super) fn touch(
     change.run(
         "UPDATE vaults SET content_version = content_version + 1, items = items + ?, updated = ?, seq = ? WHERE id = ?",
         params![difference, change.now(), change.seq(), vault.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Notes the same of a mirrored vault on its way to what it is upstream: its version there is told at the end.
+pub(super) fn fill(
+    change: &Change<'_>,
+    vault: &VaultId,
+    difference: i64,
+) -> Result<(), AccountError> {
+    change.run(
+        "UPDATE vaults SET items = items + ?, seq = ? WHERE id = ?",
+        params![difference, change.seq(), vault.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Gives a mirrored vault upstream's counter and dates. The counter never falls, and `moved` says that contents changed
+/// since it was last given: then it rises in any case, for it tags what clients hold.
+pub(super) fn align(
+    change: &Change<'_>,
+    vault: &VaultId,
+    upstream: &UpstreamVault,
+    moved: bool,
+) -> Result<(), AccountError> {
+    let held = record(change, vault)?.ok_or(AccountError::NoVaultAccess(*vault))?;
+    let least = held.content_version + u64::from(moved);
+    let version = upstream.content_version.max(least);
+    let created = upstream.created_at.unwrap_or(held.created_at);
+    let updated = upstream.updated_at.unwrap_or(held.updated_at);
+    if (version, created, updated) == (held.content_version, held.created_at, held.updated_at) {
+        return Ok(());
+    }
+    change.run(
+        "UPDATE vaults SET content_version = ?, created = ?, updated = ?, seq = ? WHERE id = ?",
+        params![
+            int(version),
+            millis(created),
+            millis(updated),
+            change.seq(),
+            vault.as_str()
+        ],
     )?;
     Ok(())
 }

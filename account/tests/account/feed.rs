@@ -289,6 +289,7 @@ impl Storm<'_> {
                 .execute(Request::EditVault {
                     vault,
                     expect: info.record.attribute_version,
+                    version: None,
                     attributes: ciphertext(self.dice.roll(200) as u8, 20),
                 })
                 .unwrap();

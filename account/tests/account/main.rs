@@ -12,6 +12,7 @@ mod feed;
 mod files;
 mod http;
 mod matrix;
+mod mirrors;
 mod openapi;
 mod path;
 mod people;

@@ -9,7 +9,7 @@ use sekisho_account::{
     AccountError, Caller, Operator, Request, Response,
     protocol::{
         KeyWrap, NewEnvironment, NewGeneration, NewToken, NewVault, NextKey, ParkedOutcome, Role,
-        UsageQuery, VaultShare, VaultWrap,
+        SettledItem, UpstreamVault, UsageQuery, VaultShare, VaultWrap,
     },
     random::SystemRng,
 };
@@ -315,12 +315,18 @@ const TABLE: &[(&str, &str, Make)] = &[
     ("vault edit", "yvvvvx", |t| Request::EditVault {
         vault: t.vault,
         expect: 1,
+        version: Some(2),
         attributes: t.sealed.clone(),
     }),
     // Mirrored vaults: what is parked is told to who mirrors
     ("vault mirror", "yvvvvx", |t| Request::MirrorVault {
         vault: t.vault,
         writes: true,
+        upstream: Some(UpstreamVault {
+            content_version: 7,
+            created_at: Some(Timestamp::from_seconds(1)),
+            updated_at: None,
+        }),
     }),
     ("parked writes", "yyyyyx", |_| Request::ParkedWrites {
         wait: 0,
@@ -330,7 +336,7 @@ const TABLE: &[(&str, &str, Make)] = &[
     }),
     ("parked finish", "yyyyyx", |_| Request::FinishParked {
         id: "x".into(),
-        outcome: ParkedOutcome::Refused,
+        outcome: ParkedOutcome::Refused(Some("the tag is odd".into())),
     }),
     ("vault delete", "yvvvvx", |t| Request::DeleteVault {
         vault: t.vault,
@@ -386,6 +392,14 @@ const TABLE: &[(&str, &str, Make)] = &[
         vault: t.vault,
         expect: Expect::Absent,
         item: Box::new(item()),
+    }),
+    ("items put", "yvvvvx", |t| Request::PutItems {
+        vault: t.vault,
+        items: vec![SettledItem {
+            expect: Expect::Absent,
+            item: item(),
+        }],
+        gone: vec![item().id],
     }),
     ("item get", "yvvvvx", |t| Request::Item {
         vault: t.vault,

@@ -98,16 +98,18 @@ impl Double {
     /// Takes an item out of lists without any other change, as an eventual read may.
     pub fn hide(&self, vault: VaultId, item: ItemId) -> Option<SdkItem> {
         let mut state = self.state();
+        let now = state.stamp();
         let vault = state.vaults.get_mut(&vault)?;
-        vault.overview.content_version += 1;
+        vault.overview.moves(now);
         vault.items.remove(&item).map(|(item, _)| item)
     }
 
     /// Puts it back.
     pub fn show(&self, vault: VaultId, item: Option<SdkItem>) {
         let mut state = self.state();
+        let now = state.stamp();
         if let Some(vault) = state.vaults.get_mut(&vault) {
-            vault.overview.content_version += 1;
+            vault.overview.moves(now);
             let items = item.map(|item| (item.id, (item, ItemState::Active)));
             vault.items.extend(items);
         }
@@ -123,9 +125,11 @@ impl Double {
     /// Adds a vault under a given id, or gives it another title.
     pub fn put_vault(&self, id: VaultId, title: &str, kind: VaultKind) {
         let mut state = self.state();
+        let now = state.stamp();
         if let Some(vault) = state.vaults.get_mut(&id) {
             vault.overview.title = title.to_owned();
             vault.overview.attribute_version += 1;
+            vault.overview.updated_at = now;
             return;
         }
         let overview = VaultOverview {
@@ -136,6 +140,8 @@ impl Double {
             active_item_count: 0,
             content_version: 1,
             attribute_version: 1,
+            created_at: now.clone(),
+            updated_at: now,
         };
         let items = BTreeMap::new();
         state.vaults.insert(id, Vault { overview, items });
@@ -179,8 +185,8 @@ impl Double {
         {
             edit(item);
             item.version += 1;
-            item.updated_at = now;
-            found.overview.content_version += 1;
+            item.updated_at.clone_from(&now);
+            found.overview.moves(now);
         }
     }
 
@@ -220,9 +226,10 @@ impl Double {
     /// Deletes an item, as someone in the app does.
     pub fn remove_item(&self, vault: VaultId, item: ItemId) {
         let mut state = self.state();
+        let now = state.stamp();
         if let Some(vault) = state.vaults.get_mut(&vault) {
             vault.items.remove(&item);
-            vault.overview.content_version += 1;
+            vault.overview.moves(now);
         }
     }
 
@@ -300,10 +307,10 @@ impl State {
             files: Vec::new(),
             document: None,
             created_at: now.clone(),
-            updated_at: now,
+            updated_at: now.clone(),
         };
         let vault = self.vault(new.vault_id)?;
-        vault.overview.content_version += 1;
+        vault.overview.moves(now);
         vault
             .items
             .insert(item.id, (item.clone(), ItemState::Active));
@@ -319,6 +326,14 @@ impl State {
             Some((_, ItemState::Archived)) => Err(OpError::Inactive),
             Some((item, ItemState::Active)) => Ok(item),
         }
+    }
+}
+
+impl VaultOverview {
+    /// Notes that contents changed.
+    fn moves(&mut self, now: String) {
+        self.content_version += 1;
+        self.updated_at = now;
     }
 }
 
@@ -423,16 +438,18 @@ impl OpClient for Double {
                 ..item.clone()
             };
             let done = held.clone();
-            state.vault(item.vault_id)?.overview.content_version += 1;
+            let now = state.stamp();
+            state.vault(item.vault_id)?.overview.moves(now);
             Ok(done)
         })
     }
 
     fn archive(&mut self, vault: VaultId, item: ItemId) -> Result<(), OpError> {
         self.call("archive", (2, 1), |state| {
+            let now = state.stamp();
             state.active(vault, item)?.version += 1;
             let vault = state.vault(vault)?;
-            vault.overview.content_version += 1;
+            vault.overview.moves(now);
             if let Some((_, state)) = vault.items.get_mut(&item) {
                 *state = ItemState::Archived;
             }
@@ -442,10 +459,11 @@ impl OpClient for Double {
 
     fn delete(&mut self, vault: VaultId, item: ItemId) -> Result<(), OpError> {
         self.call("delete", (2, 1), |state| {
+            let now = state.stamp();
             state.active(vault, item)?;
             let vault = state.vault(vault)?;
             vault.items.remove(&item);
-            vault.overview.content_version += 1;
+            vault.overview.moves(now);
             Ok(())
         })
     }

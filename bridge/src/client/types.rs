@@ -44,14 +44,12 @@ pub struct VaultOverview {
     pub content_version: u64,
     /// Moves with each change of title or description.
     pub attribute_version: u64,
-}
-
-impl std::fmt::Debug for VaultOverview {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("VaultOverview")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
+    /// When it was made, RFC 3339.
+    #[serde(default)]
+    pub created_at: String,
+    /// When anything of it last changed, RFC 3339.
+    #[serde(default)]
+    pub updated_at: String,
 }
 
 /// Whether an item is in use.
@@ -112,15 +110,6 @@ pub struct SdkItem {
     pub updated_at: String,
 }
 
-impl std::fmt::Debug for SdkItem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SdkItem")
-            .field("id", &self.id)
-            .field("version", &self.version)
-            .finish_non_exhaustive()
-    }
-}
-
 /// An item to be made.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -144,14 +133,6 @@ pub struct NewSdkItem {
     pub websites: Vec<Website>,
 }
 
-impl std::fmt::Debug for NewSdkItem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewSdkItem")
-            .field("vault_id", &self.vault_id)
-            .finish_non_exhaustive()
-    }
-}
-
 /// A heading.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SdkSection {
@@ -159,12 +140,6 @@ pub struct SdkSection {
     pub id: String,
     /// The heading.
     pub title: String,
-}
-
-impl std::fmt::Debug for SdkSection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SdkSection").finish_non_exhaustive()
-    }
 }
 
 /// One thing an item holds.
@@ -186,14 +161,6 @@ pub struct SdkField {
     pub details: Option<FieldDetails>,
 }
 
-impl std::fmt::Debug for SdkField {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SdkField")
-            .field("field_type", &self.field_type)
-            .finish_non_exhaustive()
-    }
-}
-
 /// What a field has beyond its value: parts of an address, the public half of a key, a one-time code.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldDetails {
@@ -202,14 +169,6 @@ pub struct FieldDetails {
     pub kind: String,
     /// The parts.
     pub content: Value,
-}
-
-impl std::fmt::Debug for FieldDetails {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FieldDetails")
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Drop for FieldDetails {
@@ -230,12 +189,6 @@ pub struct Website {
     pub autofill_behavior: String,
 }
 
-impl std::fmt::Debug for Website {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Website").finish_non_exhaustive()
-    }
-}
-
 /// A file attached to an item.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -246,12 +199,6 @@ pub struct SdkFile {
     pub section_id: String,
     /// The id of its field.
     pub field_id: String,
-}
-
-impl std::fmt::Debug for SdkFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SdkFile").finish_non_exhaustive()
-    }
 }
 
 /// A file.
@@ -265,12 +212,29 @@ pub struct FileAttributes {
     pub size: u64,
 }
 
-impl std::fmt::Debug for FileAttributes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FileAttributes")
-            .field("size", &self.size)
-            .finish_non_exhaustive()
-    }
+/// Prints what names a thing or counts it, and nothing of what it holds.
+macro_rules! prints_no_content {
+    ($($name:ident { $($shown:ident),* };)+) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name))
+                    $(.field(stringify!($shown), &self.$shown))*
+                    .finish_non_exhaustive()
+            }
+        }
+    )+};
+}
+
+prints_no_content! {
+    VaultOverview { id };
+    SdkItem { id, version };
+    NewSdkItem { vault_id };
+    SdkSection {};
+    SdkField { field_type };
+    FieldDetails { kind };
+    Website {};
+    SdkFile {};
+    FileAttributes { size };
 }
 
 /// A secret text in JSON that is itself kept private.

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sekisho_account::{AccountError, OperatorError, random::SystemRng};
+use sekisho_account::{
+    AccountError, OperatorError,
+    protocol::{MAX_BATCH, SettledItem},
+    random::SystemRng,
+};
 use sekisho_core::{
     file::{CHUNK, FileEntry, FileKey},
     id::{ItemId, VaultId},
@@ -29,6 +33,8 @@ pub(super) struct Comparison<'a> {
     dates: BTreeMap<ItemId, Timestamp>,
     pub(super) access: WriteAccess,
     polled: &'a mut Polled,
+    /// Whether all of the vault is being compared.
+    is_whole: bool,
 }
 
 impl<'a> Comparison<'a> {
@@ -39,6 +45,7 @@ impl<'a> Comparison<'a> {
             dates: BTreeMap::new(),
             access,
             polled,
+            is_whole: false,
         }
     }
 }
@@ -75,15 +82,19 @@ impl<C: OpClient> Mirror<C> {
             dates: steps.dates,
             access: self.operator.write_access(vault)?,
             polled,
+            is_whole: true,
         };
         let now = began.millis();
         self.state.pointers.retain(|_, until| *until > now);
-        for item in steps.drop {
-            if self.state.pointers.contains_key(&item) {
-                continue;
+        let mut gone = steps.drop;
+        gone.retain(|item| !self.state.pointers.contains_key(item));
+        for batch in gone.chunks(MAX_BATCH) {
+            self.operator
+                .put_items(&work.access, Vec::new(), batch.to_vec())?;
+            for item in batch {
+                self.forget(vault, *item);
             }
-            self.drop_item(vault, item)?;
-            work.polled.dropped += 1;
+            work.polled.dropped += batch.len() as u64;
         }
         for batch in steps.fetch.chunks(BATCH) {
             self.go_on()?;
@@ -94,7 +105,8 @@ impl<C: OpClient> Mirror<C> {
             .iter()
             .filter_map(|item| Timestamp::parse_rfc3339(&item.updated_at))
             .max();
-        let is_young = newest.is_some_and(|newest| newest.millis() + 2_000 > began.millis());
+        let is_young = newest.is_some_and(|newest| plan::is_young(newest, began));
+        self.align(overview)?;
         if let Some(known) = self.state.vaults.get_mut(&vault) {
             known.content_version = overview.content_version;
             known.checked = began.millis();
@@ -145,10 +157,8 @@ impl<C: OpClient> Mirror<C> {
         let vault = work.vault;
         match self.ask(|client| client.get_all(vault, batch)) {
             Ok(items) => {
-                for item in items.iter().filter(|item| batch.contains(&item.id)) {
-                    self.push(work, item)?;
-                }
-                Ok(())
+                let wanted = items.iter().filter(|item| batch.contains(&item.id));
+                self.push_all(work, &wanted.collect::<Vec<_>>())
             }
             Err(error) if error.is_of_content() => match batch {
                 [] => Ok(()),
@@ -180,42 +190,91 @@ impl<C: OpClient> Mirror<C> {
         self.state.quarantine.insert(item, held);
     }
 
-    /// Maps, seals and pushes one item, unless the account has it already or something newer.
+    /// Maps, seals and pushes items in one request. If the account holds something else than was thought, each is
+    /// pushed alone.
+    fn push_all(
+        &mut self,
+        work: &mut Comparison<'_>,
+        items: &[&SdkItem],
+    ) -> Result<(), MirrorError> {
+        let (mut sent, mut sealed) = (Vec::new(), Vec::new());
+        for sdk in items {
+            if !self.is_to_push(work, sdk) {
+                continue;
+            }
+            let held = self.held(work.vault, sdk.id);
+            if let Some(item) = self.seal_item(work, sdk, held)? {
+                sent.push(*sdk);
+                let expect = expected(held);
+                sealed.push(SettledItem { expect, item });
+            }
+        }
+        if sealed.is_empty() {
+            return Ok(());
+        }
+        match self.operator.put_items(&work.access, sealed, Vec::new()) {
+            Ok(()) => {
+                for sdk in sent {
+                    self.pushed(work, sdk);
+                }
+                Ok(())
+            }
+            Err(OperatorError::Account(
+                AccountError::Conflict { .. }
+                | AccountError::Missing { .. }
+                | AccountError::TooLarge { .. },
+            )) => sent.into_iter().try_for_each(|sdk| self.push(work, sdk)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether an item can be mirrored here, and the account does not have it already or something newer.
+    fn is_to_push(&mut self, work: &Comparison<'_>, sdk: &SdkItem) -> bool {
+        let date = work.dates.get(&sdk.id).copied();
+        if sdk.vault_id != work.vault {
+            let why = "it says that it is in another vault";
+            self.quarantine(work.vault, sdk.id, date, why);
+            return false;
+        }
+        self.state.quarantine.remove(&sdk.id);
+        match self.held(work.vault, sdk.id) {
+            Some(held) if held.version >= sdk.version => {
+                self.note(work.vault, sdk.id, held.version, date);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Notes that the account has an item.
+    fn pushed(&mut self, work: &mut Comparison<'_>, sdk: &SdkItem) {
+        let date = work.dates.get(&sdk.id).copied();
+        let written = Timestamp::parse_rfc3339(&sdk.updated_at);
+        self.note(work.vault, sdk.id, sdk.version, date.or(written));
+        work.polled.written += 1;
+    }
+
+    /// The same for one item.
     pub(super) fn push(
         &mut self,
         work: &mut Comparison<'_>,
         sdk: &SdkItem,
     ) -> Result<(), MirrorError> {
         let date = work.dates.get(&sdk.id).copied();
-        if sdk.vault_id != work.vault {
-            self.quarantine(
-                work.vault,
-                sdk.id,
-                date,
-                "it says that it is in another vault",
-            );
-            return Ok(());
-        }
-        self.state.quarantine.remove(&sdk.id);
         for _ in 0..ATTEMPTS {
-            let held = self.held(work.vault, sdk.id);
-            if held.is_some_and(|held| held.version >= sdk.version) {
-                self.note(
-                    work.vault,
-                    sdk.id,
-                    held.map_or(0, |held| held.version),
-                    date,
-                );
+            if !self.is_to_push(work, sdk) {
                 return Ok(());
             }
-            match self.seal_and_put(work, sdk, held) {
+            let held = self.held(work.vault, sdk.id);
+            let Some(record) = self.seal_item(work, sdk, held)? else {
+                return Ok(());
+            };
+            match self.put(work, record, expected(held)) {
                 Ok(()) => {
-                    let written = Timestamp::parse_rfc3339(&sdk.updated_at);
-                    self.note(work.vault, sdk.id, sdk.version, date.or(written));
-                    work.polled.written += 1;
+                    self.pushed(work, sdk);
                     return Ok(());
                 }
-                Err(MirrorError::Account(OperatorError::Account(error))) => match error {
+                Err(OperatorError::Account(error)) => match error {
                     // Another key, or another version, since we looked.
                     AccountError::Conflict { .. } | AccountError::Missing { .. } => {
                         work.access = self.operator.write_access(work.vault)?;
@@ -233,7 +292,7 @@ impl<C: OpClient> Mirror<C> {
                     }
                     error => return Err(OperatorError::Account(error).into()),
                 },
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         self.quarantine(
@@ -245,17 +304,19 @@ impl<C: OpClient> Mirror<C> {
         Ok(())
     }
 
-    fn seal_and_put(
-        &mut self,
+    /// Within a comparison the vault's version is told at its end; a single item counts by itself.
+    fn put(
+        &self,
         work: &Comparison<'_>,
-        sdk: &SdkItem,
-        held: Option<KnownItem>,
-    ) -> Result<(), MirrorError> {
-        let Some(record) = self.seal_item(work, sdk, held)? else {
-            return Ok(());
-        };
-        let expect = held.map_or(Expect::Absent, |held| Expect::Version(held.version));
-        Ok(self.operator.put_item(&work.access, record, expect)?)
+        item: ItemRecord,
+        expect: Expect,
+    ) -> Result<(), OperatorError> {
+        if work.is_whole {
+            let settled = vec![SettledItem { expect, item }];
+            self.operator.put_items(&work.access, settled, Vec::new())
+        } else {
+            self.operator.put_item(&work.access, item, expect)
+        }
     }
 
     /// Maps and seals; `None` = it cannot be mapped.
@@ -369,12 +430,20 @@ impl<C: OpClient> Mirror<C> {
             Ok(()) | Err(OperatorError::Account(AccountError::Missing { .. })) => {}
             Err(error) => return Err(error.into()),
         }
+        self.forget(vault, item);
+        Ok(())
+    }
+
+    fn forget(&mut self, vault: VaultId, item: ItemId) {
         if let Some(known) = self.known.get_mut(&vault) {
             known.remove(&item);
         }
         self.state.quarantine.remove(&item);
         self.state.lossy.remove(&item);
         self.state.files.retain(|file| file.item != item);
-        Ok(())
     }
+}
+
+fn expected(held: Option<KnownItem>) -> Expect {
+    held.map_or(Expect::Absent, |held| Expect::Version(held.version))
 }

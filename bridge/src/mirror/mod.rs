@@ -5,6 +5,7 @@
 
 mod files;
 mod items;
+mod telling;
 mod vaults;
 mod writes;
 
@@ -26,6 +27,7 @@ use crate::{
     budget::{Budget, Hold, Plan},
     client::{OpClient, OpError, VaultOverview},
     plan::{self, KnownItem, VaultStep},
+    report::Watched,
     state::{State, StateDir},
 };
 
@@ -99,6 +101,8 @@ pub struct Mirror<C> {
     /// Whether the account knows what this run does with writes.
     is_marked: bool,
     stop: Arc<AtomicBool>,
+    /// What others see of it.
+    watched: Watched,
     /// By vault; loaded from the account when first needed.
     known: BTreeMap<VaultId, BTreeMap<ItemId, KnownItem>>,
     /// Requests up to the last note in the budget.
@@ -127,6 +131,7 @@ impl<C: OpClient> Mirror<C> {
             writes: config.writes,
             is_marked: false,
             stop: config.stop,
+            watched: Watched::default(),
             known: BTreeMap::new(),
         }
     }
@@ -134,6 +139,12 @@ impl<C: OpClient> Mirror<C> {
     /// What it remembers.
     pub const fn state(&self) -> &State {
         &self.state
+    }
+
+    /// How it is, for other threads: kept up to date from now on.
+    pub fn watched(&self) -> Watched {
+        self.watched.note(&self.state);
+        self.watched.clone()
     }
 
     /// What may still be sent.
@@ -254,6 +265,7 @@ impl<C: OpClient> Mirror<C> {
         self.state.report.used_today = self.budget.used_today(now);
         self.state.report.per_day = self.budget.plan().per_day;
         self.state.report.next_poll = self.budget.next_poll(now).millis();
+        self.watched.note(&self.state);
         self.dir
             .save(&self.state)
             .map_err(|error| MirrorError::State(error.kind()))

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sekisho_account::{AccountError, OperatorError, Request};
-use sekisho_core::{id::VaultId, vault::VaultAttributes};
+use sekisho_account::{
+    AccountError, OperatorError, Request, operator::OpenVault, protocol::UpstreamVault,
+};
+use sekisho_core::{id::VaultId, records::VaultType, time::Timestamp, vault::VaultAttributes};
 
 use super::{Mirror, MirrorError, QUARANTINE};
 use crate::{
@@ -72,31 +74,12 @@ impl<C: OpClient> Mirror<C> {
         let Some(kind) = vault_type(vault.vault_type) else {
             return Ok(());
         };
-        let made = if self.state.vaults.contains_key(&vault.id) {
-            Err(OperatorError::Account(AccountError::Conflict {
-                what: "vault".into(),
-                id: vault.id.to_string(),
-                held: None,
-            }))
-        } else {
-            let (name, description) = (&vault.title, &vault.description);
-            self.operator
-                .create_vault(name, description, kind, Some(vault.id))
-        };
-        match made {
-            Ok(_) => {}
-            // It is there, from a poll that died or from before; or it was, before it was withdrawn.
-            Err(OperatorError::Account(AccountError::Conflict { .. })) => {
-                match self.rename(vault) {
-                    Err(MirrorError::Account(OperatorError::Account(
-                        AccountError::NoVaultAccess(_),
-                    ))) => {
-                        let (name, description) = (&vault.title, &vault.description);
-                        self.operator
-                            .restore_vault(name, description, kind, vault.id)?;
-                    }
-                    renamed => renamed?,
-                }
+        match self.operator.vault(vault.id) {
+            // From a poll that died, from before, or from an earlier title.
+            Ok(held) => self.rename(vault, &held)?,
+            Err(OperatorError::Account(AccountError::NoVaultAccess(_))) => {
+                self.make_vault(vault, kind)?;
+                self.rename(vault, &self.operator.vault(vault.id)?)?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -106,20 +89,52 @@ impl<C: OpClient> Mirror<C> {
             ..KnownVault::default()
         });
         known.attribute_version = vault.attribute_version;
+        // Else its contents are compared next, and that is the end of it.
+        let is_all = known.content_version == vault.content_version && !known.unfinished;
+        if is_all {
+            self.align(vault)?;
+        }
         self.keep()
     }
 
-    fn rename(&self, vault: &VaultOverview) -> Result<(), MirrorError> {
-        let held = self.operator.vault(vault.id)?;
+    /// Makes a vault, again if it was withdrawn and is granted anew.
+    fn make_vault(&self, vault: &VaultOverview, kind: VaultType) -> Result<(), MirrorError> {
+        let (name, description) = (&vault.title, &vault.description);
+        let made = self
+            .operator
+            .create_vault(name, description, kind, Some(vault.id));
+        match made {
+            Err(OperatorError::Account(AccountError::Conflict { .. })) => self
+                .operator
+                .restore_vault(name, description, kind, vault.id)?,
+            made => drop(made?),
+        }
+        Ok(())
+    }
+
+    /// Gives a vault upstream's title, and the version that it has there.
+    fn rename(&self, vault: &VaultOverview, held: &OpenVault) -> Result<(), MirrorError> {
         let wanted = VaultAttributes {
             name: vault.title.clone(),
             description: vault.description.clone(),
         };
-        if held.attributes != wanted {
+        let version = held.attribute_version;
+        if held.attributes != wanted || version < vault.attribute_version {
+            let next = vault.attribute_version.max(version + 1);
             self.operator
-                .edit_vault(vault.id, held.attribute_version, &wanted)?;
+                .edit_vault_to(vault.id, version, next, &wanted)?;
         }
         Ok(())
+    }
+
+    /// Tells the account how a vault is upstream, now that all of it is here.
+    pub(super) fn align(&self, vault: &VaultOverview) -> Result<(), MirrorError> {
+        let upstream = UpstreamVault {
+            content_version: vault.content_version,
+            created_at: Timestamp::parse_rfc3339(&vault.created_at),
+            updated_at: Timestamp::parse_rfc3339(&vault.updated_at),
+        };
+        self.mirror_vault(vault.id, Some(upstream))
     }
 
     /// Tells the account once in each run what becomes of clients' writes.
@@ -138,9 +153,20 @@ impl<C: OpClient> Mirror<C> {
     }
 
     fn mark_vault(&self, vault: VaultId) -> Result<(), MirrorError> {
+        self.mirror_vault(vault, None)
+    }
+
+    fn mirror_vault(
+        &self,
+        vault: VaultId,
+        upstream: Option<UpstreamVault>,
+    ) -> Result<(), MirrorError> {
         let writes = self.writes;
-        self.operator
-            .call(&Request::MirrorVault { vault, writes })?;
+        self.operator.call(&Request::MirrorVault {
+            vault,
+            writes,
+            upstream,
+        })?;
         Ok(())
     }
 

@@ -9,7 +9,7 @@
 
 use sekisho_account::{
     OperatorError, Request, Response,
-    protocol::{MAX_PARKED_WAIT, Parked, ParkedOutcome, ParkedWrite, SettledItem},
+    protocol::{MAX_PARKED_WAIT, Parked, ParkedOutcome, ParkedWrite, Reason, SettledItem},
     random::SystemRng,
 };
 use sekisho_core::{
@@ -21,7 +21,7 @@ use sekisho_core::{
     vault::TitleIndex,
 };
 
-use super::{Mirror, MirrorError, items::Comparison};
+use super::{Mirror, MirrorError, items::Comparison, telling::Contents};
 use crate::{
     client::{BATCH, NewSdkItem, OpClient, OpError, SdkItem},
     map::{new_to_sdk, skeleton, to_sdk},
@@ -32,6 +32,11 @@ use crate::{
 const COST: u64 = 4;
 /// How long a pointer stays, in milliseconds: as long as a client may try again under its idempotency key.
 pub(super) const POINTER_AGE: u64 = 24 * 60 * 60 * 1000;
+
+/// Refusals that are remembered.
+const MAX_REFUSALS: usize = 20;
+/// What stands for a reason that repeats what the item holds.
+const UNTOLD: &str = "its words repeat what the item holds, and are not kept";
 
 /// What is to be said of a write: its end, or nothing yet.
 type Ended = Result<Option<ParkedOutcome>, MirrorError>;
@@ -72,7 +77,7 @@ impl<C: OpClient> Mirror<C> {
             Parked::Put(request) => {
                 let access = self.operator.write_access(request.vault)?;
                 let Ok(stored) = StoredItem::open(access.current(), &request.item) else {
-                    return Ok(Some(ParkedOutcome::Refused));
+                    return Ok(Some(ParkedOutcome::Refused(None)));
                 };
                 self.load_known(request.vault)?;
                 let mut polled = super::Polled::default();
@@ -99,7 +104,9 @@ impl<C: OpClient> Mirror<C> {
             .map(|bones| to_sdk(&stored.item, &bones));
         let wanted = match wanted {
             Some(Ok(wanted)) => wanted,
-            Some(Err(error)) => return self.refuse(work.vault, item, &error.to_string()),
+            Some(Err(error)) => {
+                return Ok(Some(self.refuse(work.vault, item, Some(error.to_string()))));
+            }
             None => {
                 self.refresh(&mut work, item)?;
                 return Ok(Some(ParkedOutcome::Conflict));
@@ -126,15 +133,12 @@ impl<C: OpClient> Mirror<C> {
                 self.refresh(&mut work, item)?;
                 Ok(Some(ParkedOutcome::Conflict))
             }
-            Err(OpError::Refused(sentence)) => self.refuse(vault, item, sentence.as_str()),
-            Err(error @ OpError::Denied) => self.refuse(vault, item, &error.to_string()),
-            Err(error @ (OpError::RateLimited | OpError::Auth)) => {
-                tracing::warn!(%vault, %error, "a write is not done");
-                Ok(Some(ParkedOutcome::Unavailable))
-            }
-            // It may have been done: look once; if that fails too, the next round looks again.
-            Err(_) if !taken => self.change(work, stored, version, true),
-            Err(error) => unknown(&error),
+            Err(error) => match self.not_done(vault, item, &error, &Contents::of(&wanted)) {
+                Some(outcome) => Ok(Some(outcome)),
+                // It may have been done: look once; if that fails too, the next round looks again.
+                None if !taken => self.change(work, stored, version, true),
+                None => unknown(&error),
+            },
         }
     }
 
@@ -148,7 +152,9 @@ impl<C: OpClient> Mirror<C> {
         let vault = work.vault;
         let wanted = match new_to_sdk(item) {
             Ok(wanted) => wanted,
-            Err(error) => return self.refuse(vault, item.id, &error.to_string()),
+            Err(error) => {
+                return Ok(Some(self.refuse(vault, item.id, Some(error.to_string()))));
+            }
         };
         if taken {
             match self.find_made(&work, &wanted) {
@@ -160,16 +166,14 @@ impl<C: OpClient> Mirror<C> {
         }
         match self.ask(|client| client.create(&wanted)) {
             Ok(made) => self.settle_new(&work, &made, request.item.id),
-            Err(OpError::Refused(sentence)) => self.refuse(vault, item.id, sentence.as_str()),
-            Err(error @ (OpError::Denied | OpError::Missing)) => {
-                self.refuse(vault, item.id, &error.to_string())
+            Err(error @ OpError::Missing) => {
+                Ok(Some(self.refuse(vault, item.id, Some(error.to_string()))))
             }
-            Err(error @ (OpError::RateLimited | OpError::Auth)) => {
-                tracing::warn!(%vault, %error, "a write is not done");
-                Ok(Some(ParkedOutcome::Unavailable))
-            }
-            Err(_) if !taken => self.create(work, request, item, true),
-            Err(error) => unknown(&error),
+            Err(error) => match self.not_done(vault, item.id, &error, &Contents::of_new(&wanted)) {
+                Some(outcome) => Ok(Some(outcome)),
+                None if !taken => self.create(work, request, item, true),
+                None => unknown(&error),
+            },
         }
     }
 
@@ -194,8 +198,8 @@ impl<C: OpClient> Mirror<C> {
 
     fn delete(&mut self, request: &DeleteRequest, taken: bool) -> Ended {
         let (vault, item) = (request.vault, request.item);
-        match self.ask(|client| client.get(vault, item)) {
-            Ok(now) if now.version == request.version => {}
+        let now = match self.ask(|client| client.get(vault, item)) {
+            Ok(now) if now.version == request.version => now,
             Ok(_) => {
                 let access = self.operator.write_access(vault)?;
                 self.load_known(vault)?;
@@ -208,15 +212,36 @@ impl<C: OpClient> Mirror<C> {
             }
             Err(error) if taken => return unknown(&error),
             Err(_) => return Ok(Some(ParkedOutcome::Unavailable)),
-        }
+        };
         match self.ask(|client| client.delete(vault, item)) {
             Ok(()) | Err(OpError::Missing) => Ok(Some(self.deleted(vault, item))),
-            Err(OpError::Refused(sentence)) => self.refuse(vault, item, sentence.as_str()),
-            Err(error @ OpError::Denied) => self.refuse(vault, item, &error.to_string()),
             Err(OpError::Conflict) => Ok(Some(ParkedOutcome::Conflict)),
-            Err(OpError::RateLimited | OpError::Auth) => Ok(Some(ParkedOutcome::Unavailable)),
-            Err(_) if !taken => self.delete(request, true),
-            Err(error) => unknown(&error),
+            Err(error) => match self.not_done(vault, item, &error, &Contents::of(&now)) {
+                Some(outcome) => Ok(Some(outcome)),
+                None if !taken => self.delete(request, true),
+                None => unknown(&error),
+            },
+        }
+    }
+
+    /// How a write ends that failed so; `None` = it may have been done all the same.
+    fn not_done(
+        &mut self,
+        vault: VaultId,
+        item: ItemId,
+        error: &OpError,
+        contents: &Contents<'_>,
+    ) -> Option<ParkedOutcome> {
+        match error {
+            OpError::Refused(sentence) => {
+                Some(self.refuse(vault, item, contents.tellable(sentence.as_str())))
+            }
+            OpError::Denied => Some(self.refuse(vault, item, Some(error.to_string()))),
+            OpError::RateLimited | OpError::Auth => {
+                tracing::warn!(%vault, %error, "a write is not done");
+                Some(ParkedOutcome::Unavailable)
+            }
+            _ => None,
         }
     }
 
@@ -274,18 +299,19 @@ impl<C: OpClient> Mirror<C> {
         }
     }
 
-    fn refuse(&mut self, vault: VaultId, item: ItemId, sentence: &str) -> Ended {
-        let reason = without_quotes(sentence);
+    /// Notes a refusal; the reason is one that may be told.
+    fn refuse(&mut self, vault: VaultId, item: ItemId, reason: Option<String>) -> ParkedOutcome {
         tracing::info!(%vault, %item, "1Password refuses a write");
+        let reason = reason.map(Reason::from);
+        let told = reason.as_ref().map_or(UNTOLD, Reason::as_str);
         self.state.refusals.push(Refusal {
             item,
-            reason,
+            reason: told.to_owned(),
             at: (self.now)().millis(),
         });
-        let most = 20;
-        let more = self.state.refusals.len().saturating_sub(most);
+        let more = self.state.refusals.len().saturating_sub(MAX_REFUSALS);
         self.state.refusals.drain(..more);
-        Ok(Some(ParkedOutcome::Refused))
+        ParkedOutcome::Refused(reason)
     }
 }
 
@@ -347,34 +373,4 @@ fn seal_pointer(
         extra: None,
         files: None,
     })
-}
-
-/// The vendor's sentence without what it quotes, which may be of the item.
-fn without_quotes(sentence: &str) -> String {
-    let mut plain = String::new();
-    let mut quote = None;
-    for letter in sentence.chars().take(300) {
-        match (quote, letter) {
-            (None, '"' | '`' | '“') => quote = Some(if letter == '“' { '”' } else { letter }),
-            (None, letter) => plain.push(letter),
-            (Some(end), letter) if letter == end => {
-                plain.push('…');
-                quote = None;
-            }
-            _ => {}
-        }
-    }
-    plain
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quotes_are_left_out() {
-        assert_eq!(without_quotes("tag \"secret\" is odd"), "tag … is odd");
-        assert_eq!(without_quotes("can't update"), "can't update");
-        assert_eq!(without_quotes("broken \"end"), "broken ");
-    }
 }

@@ -27,6 +27,8 @@ pub(super) struct HostState {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) guard: Arc<Guard>,
+    /// Ticks that may pass between two answers.
+    pub(super) stretch: u64,
     limits: StoreLimits,
 }
 
@@ -85,6 +87,7 @@ impl Instance {
         ready: &InstancePre<HostState>,
         guard: Arc<Guard>,
         memory: usize,
+        stretch: u64,
     ) -> Result<Self, CoreError> {
         let limits = StoreLimitsBuilder::new()
             .memory_size(memory)
@@ -101,12 +104,13 @@ impl Instance {
             status: 0,
             headers: Vec::new(),
             guard,
+            stretch,
             limits,
         };
         let failed = |error: wasmtime::Error| CoreError::engine(&error);
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limits);
-        store.set_epoch_deadline(super::stretch());
+        store.set_epoch_deadline(stretch);
         let instance = ready.instantiate(&mut store).map_err(failed)?;
         let mut export = |name| {
             instance
@@ -167,7 +171,8 @@ impl Instance {
         let state = self.store.data_mut();
         state.blocks.clear();
         (state.input, state.output, state.error) = (input, None, 0);
-        self.store.set_epoch_deadline(super::stretch());
+        let stretch = state.stretch;
+        self.store.set_epoch_deadline(stretch);
         let called = function.call(&mut self.store, ());
         let state = self.store.data_mut();
         state.input = Zeroizing::default();

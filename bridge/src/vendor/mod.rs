@@ -10,6 +10,8 @@ mod compiled;
 mod file;
 mod imports;
 mod instance;
+#[cfg(test)]
+mod sandbox_tests;
 
 use std::{path::Path, sync::Arc, thread, time::Duration};
 
@@ -56,11 +58,21 @@ impl CoreError {
 pub struct Core {
     engine: Engine,
     ready: InstancePre<HostState>,
+    /// Ticks that it may compute in one stretch.
+    stretch: u64,
 }
 
 impl Core {
     /// Compiles the core, or takes what an earlier run compiled and left in `cache`.
     pub fn load(file: &CoreFile, cache: Option<&Path>) -> Result<Self, CoreError> {
+        Self::load_with(file, cache, STRETCH)
+    }
+
+    fn load_with(
+        file: &CoreFile,
+        cache: Option<&Path>,
+        stretch: Duration,
+    ) -> Result<Self, CoreError> {
         let mut config = Config::new();
         config.epoch_interruption(true);
         // What the core does in an error names functions, never data (op-account.md §A.1).
@@ -71,12 +83,17 @@ impl Core {
         let linker = imports::linker(&engine)?;
         let ready = prepare(&linker, &module)?;
         tick(&engine);
-        Ok(Self { engine, ready })
+        let stretch = ticks(stretch);
+        Ok(Self {
+            engine,
+            ready,
+            stretch,
+        })
     }
 
     /// A fresh instance that may have so many bytes of linear memory.
     pub fn instantiate(&self, guard: Arc<Guard>, memory: usize) -> Result<Instance, CoreError> {
-        Instance::new(&self.engine, &self.ready, guard, memory)
+        Instance::new(&self.engine, &self.ready, guard, memory, self.stretch)
     }
 }
 
@@ -110,7 +127,8 @@ fn tick(engine: &Engine) {
     ticking.expect("the system gives a thread at start");
 }
 
-/// Ticks that make a [`STRETCH`].
-const fn stretch() -> u64 {
-    (STRETCH.as_millis() / TICK.as_millis()) as u64
+/// Ticks that make a time, one at least.
+fn ticks(time: Duration) -> u64 {
+    let ticks = time.as_millis() / TICK.as_millis();
+    u64::try_from(ticks).unwrap_or(u64::MAX).max(1)
 }

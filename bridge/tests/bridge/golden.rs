@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sekisho_bridge::{
-    OpClient,
+    OpClient, OpError,
     client::SdkItem,
     map::{from_sdk, skeleton, to_sdk},
 };
@@ -82,6 +82,48 @@ fn the_way_back_gives_the_same() {
         let back = to_sdk(&shown, &skeleton(&mapped.stored.extra).unwrap()).unwrap();
         assert_eq!(comparable(back), comparable(item), "{}", pair.name);
     }
+}
+
+/// The other direction to its end: what was mapped there and back is written by the core, and nothing of it is lost. What
+/// the core does not write at all, not even as it gave it, it refuses whole.
+#[test]
+fn what_was_mapped_there_and_back_can_be_written() {
+    let service = StandIn::default();
+    let Some(mut client) = client(&service) else {
+        return;
+    };
+    let vault = service.add_vault("pairs", "", "U");
+    let mut refused = Vec::new();
+    for pair in pairs() {
+        let template = pair.value["template"].as_str().unwrap();
+        let (overview, details) = (&pair.value["overview"], &pair.value["details"]);
+        let item = service.add_item(vault, template, overview, details);
+        let before = client.get(vault, item).unwrap();
+        let mapped = from_sdk(&before).unwrap();
+        let sealed = item_json::sealed_details(&mapped.stored.item);
+        let shown = item_json::parse_details(item_json::static_details(&sealed).unwrap()).unwrap();
+        let wanted = to_sdk(&shown, &skeleton(&mapped.stored.extra).unwrap()).unwrap();
+        match client.put(&wanted) {
+            Ok(_) => {
+                let mut after = client.get(vault, item).unwrap();
+                assert_eq!(after.version, before.version + 1, "{}", pair.name);
+                after.version = before.version;
+                after.updated_at.clone_from(&before.updated_at);
+                assert_eq!(comparable(after), comparable(before), "{}", pair.name);
+            }
+            Err(OpError::Refused(_)) => {
+                let as_it_was = client.put(&before);
+                assert!(
+                    matches!(as_it_was, Err(OpError::Refused(_))),
+                    "{}",
+                    pair.name
+                );
+                refused.push(pair.name);
+            }
+            Err(error) => panic!("{}: {error}", pair.name),
+        }
+    }
+    assert_eq!(refused, ["ccnum", "kind-nosuch", "template-116", "webform"]);
 }
 
 /// The pairs are what the core of this version really makes of what the service stores.

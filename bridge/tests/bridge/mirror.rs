@@ -41,6 +41,65 @@ fn a_first_mirror_has_ids_versions_dates_and_values() {
     }
 }
 
+/// A vault's versions and dates are upstream's, whatever the mirror needed to get there.
+#[test]
+fn a_vault_has_upstreams_versions_and_dates() {
+    let mut world = World::new();
+    world.writes = true;
+    let vault = world.double.add_vault("v", VaultKind::UserCreated);
+    let made = world.now();
+    for n in 0..3 {
+        world
+            .double
+            .put_vault(vault, &n.to_string(), VaultKind::UserCreated);
+    }
+    world.pass(7);
+    let items: Vec<_> = (0..120)
+        .map(|n| world.double.add_item(vault, &n.to_string(), "p"))
+        .collect();
+    let same = |what: &str| {
+        let mut client = world.double.clone();
+        let upstream = client.vault(vault).unwrap();
+        let held = world.operator().vault(vault).unwrap();
+        let shown = (held.content_version, held.attribute_version, held.items);
+        let wanted = (
+            upstream.content_version,
+            upstream.attribute_version,
+            upstream.active_item_count,
+        );
+        assert_eq!(shown, wanted, "{what}");
+        assert_eq!(held.created_at.millis(), made, "{what}");
+        assert_eq!(held.updated_at.to_rfc3339(), upstream.updated_at, "{what}");
+    };
+    world.poll().unwrap();
+    same("first mirror");
+    for item in &items[..60] {
+        world.double.remove_item(vault, *item);
+    }
+    world.poll().unwrap();
+    same("deletions");
+    world
+        .double
+        .edit(vault, items[70], |item| item.title = "x".into());
+    world
+        .double
+        .put_vault(vault, "renamed", VaultKind::UserCreated);
+    world.poll().unwrap();
+    same("an edit and another title");
+    world
+        .double
+        .put_vault(vault, "again", VaultKind::UserCreated);
+    world.poll().unwrap();
+    same("another title only");
+    // What is hidden for a moment changes contents here that never changed there.
+    world.double.break_item(items[80], true);
+    world
+        .double
+        .edit(vault, items[80], |item| item.title = "y".into());
+    world.poll().unwrap();
+    same("an item that cannot be read");
+}
+
 #[test]
 fn a_poll_without_change_costs_one_request() {
     let world = World::new();

@@ -364,12 +364,20 @@ impl Refusal {
                 "This vault is mirrored from 1Password for reading only",
             )
             .hint("change the item in 1Password, or run the bridge with --write"),
-            Fault::Refused => Self::new(
-                StatusCode::BAD_REQUEST,
-                "refused_upstream",
-                "1Password refuses this change of the item",
-            )
-            .hint("`sekisho bridge status` shows the reason in its words"),
+            Fault::Refused => Self::refused_upstream(None),
+        }
+    }
+
+    /// 1Password, which is the vault's truth, does not take a write; the reason is its own sentence, if a runtime has it
+    /// that may be told. The port carries none (ADR 0017).
+    pub fn refused_upstream(reason: Option<&str>) -> Self {
+        const WHAT: &str = "1Password refuses this change of the item";
+        let refuse = |message| Self::new(StatusCode::BAD_REQUEST, "refused_upstream", message);
+        match reason {
+            Some(reason) => refuse(Cow::Owned(format!("{WHAT}: {reason}"))),
+            None => refuse(Cow::Borrowed(WHAT)).hint(
+                "`sekisho bridge status` shows when and which, and the reason if it can be told",
+            ),
         }
     }
 }

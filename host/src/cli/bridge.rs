@@ -1,5 +1,8 @@
 //! `sekisho bridge …`: a 1Password account behind this one.
 
+mod page;
+mod status;
+
 use std::{
     fs,
     io::Read,
@@ -13,21 +16,25 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use sekisho_account::{Operator, clock};
 use sekisho_bridge::{
     budget::Plan,
     client::{SdkConfig, SdkCore, ServiceToken},
     mirror::{Mirror, MirrorConfig},
     net::{Guard, Hosts, HttpTransport, Meter},
-    report, runner,
-    state::{State, StateDir},
+    report::{self, Watched},
+    runner,
+    state::StateDir,
     vendor::{self, Core, CoreError, CoreFile, CoreFileError},
 };
-use sekisho_core::time::Timestamp;
+use sekisho_host::dependency::{Dependency, DependencyState};
 use zeroize::Zeroizing;
 
+use self::status::LowStatus;
 use super::{
     Session,
+    duration::parse_listen,
     failure::{Done, Failure},
     log, output, up,
 };
@@ -88,19 +95,12 @@ pub(super) struct LowSource {
 pub(super) struct LowRun {
     #[command(flatten)]
     source: LowSource,
+    /// Serve /health and /metrics here; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", env = "SEKISHO_BRIDGE_LISTEN")]
+    listen: Option<String>,
     /// What is logged: error, warn, info, debug, trace [env: OP_LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-}
-
-#[derive(Args)]
-pub(super) struct LowStatus {
-    /// Fail if the mirror is older than it should be: for health checks.
-    #[arg(long)]
-    check: bool,
-    /// Print metrics as Prometheus reads them.
-    #[arg(long)]
-    metrics: bool,
 }
 
 #[derive(Args)]
@@ -129,15 +129,26 @@ impl LowBridge {
 impl LowRun {
     fn run(self, session: &Session) -> Done {
         log::start(self.log_level.as_deref())?;
+        let listen = self.listen.as_deref().map(parse_listen).transpose()?;
         let operator = session.operator()?;
         let place = session.place()?;
         let mut bridge = self.source.start(place, operator)?;
-        up::runtime()?.block_on(async {
-            up::Stop::listen()?.wait().await;
-            Ok::<(), Failure>(())
-        })?;
+        let beside = bridge.dependency();
+        let stopped = up::runtime()?.block_on(async {
+            let mut stop = up::Stop::listen()?;
+            match listen {
+                Some(address) => tokio::select! {
+                    failed = page::serve(address, beside) => failed,
+                    () = stop.wait() => Ok(()),
+                },
+                None => {
+                    stop.wait().await;
+                    Ok(())
+                }
+            }
+        });
         bridge.stop();
-        Ok(())
+        stopped
     }
 }
 
@@ -147,6 +158,7 @@ pub(super) struct RunningBridge {
     thread: Option<thread::JoinHandle<()>>,
     /// Told after each poll.
     polled: Receiver<Result<(), String>>,
+    watched: Watched,
 }
 
 impl RunningBridge {
@@ -157,12 +169,41 @@ impl RunningBridge {
             .unwrap_or_else(|_| Err("the bridge ended".to_owned()))
     }
 
+    /// How it is, for `/health` and `/metrics`.
+    pub(super) fn dependency(&self) -> Arc<dyn Dependency> {
+        Arc::new(Beside(self.watched.clone()))
+    }
+
     /// Ends after what it is just doing.
     pub(super) fn stop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// The bridge as hosts show it.
+struct Beside(Watched);
+
+impl Dependency for Beside {
+    fn service(&self) -> &'static str {
+        "bridge"
+    }
+
+    fn state(&self) -> DependencyState {
+        let (summary, now) = (self.0.summary(), clock::now());
+        let status = match summary.report.last_success {
+            0 => "NOT_SYNCED",
+            _ if report::is_well(&summary.report, now) => "ACTIVE",
+            _ => "STALE",
+        };
+        let message = summary.line(now);
+        DependencyState { status, message }
+    }
+
+    fn metrics(&self) -> String {
+        report::metrics(&self.0.summary(), clock::now())
     }
 }
 
@@ -180,6 +221,7 @@ impl LowSource {
 
     /// Starts mirroring into the account that the operator reaches.
     pub(super) fn start(self, place: &Place, operator: Operator) -> Result<RunningBridge, Failure> {
+        leave_no_core();
         let dir = open(place)?;
         let lock = dir.lock().map_err(|_| {
             Failure::new(
@@ -212,6 +254,7 @@ impl LowSource {
             writes: self.write,
             stop: Arc::clone(&stop),
         });
+        let watched = mirror.watched();
         let (tell, polled) = sync_channel(1);
         let stopping = Arc::clone(&stop);
         let thread = thread::Builder::new().name("sekisho-bridge".into());
@@ -233,6 +276,7 @@ impl LowSource {
             stop,
             thread: Some(thread),
             polled,
+            watched,
         })
     }
 
@@ -284,6 +328,17 @@ impl LowSource {
     }
 }
 
+/// A process that dies leaves no image of its memory behind: the token and plaintext are in it.
+fn leave_no_core() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "a crash may leave an image of the memory behind");
+    }
+}
+
 fn read_token(path: &std::path::Path) -> Result<Zeroizing<String>, Failure> {
     let mut text = Zeroizing::new(String::with_capacity(4096));
     let read = if path.as_os_str() == "-" {
@@ -319,88 +374,6 @@ fn poke(session: &Session) -> Done {
             "check the permissions of the data directory",
         )
     })
-}
-
-impl LowStatus {
-    fn run(self, session: &Session) -> Done {
-        let state = find(session)?.load();
-        let now = clock::now();
-        if self.metrics {
-            output::bytes(report::metrics(&state, now).as_bytes())?;
-        } else {
-            session.print(|| report::json(&state, now), || print(&state, now))?;
-        }
-        if self.check && !report::is_well(&state, now) {
-            return Err(Failure::new(
-                "the mirror is older than it should be",
-                "look at its log, and at `sekisho bridge status`",
-            ));
-        }
-        Ok(())
-    }
-}
-
-fn print(state: &State, now: Timestamp) -> Done {
-    let told = &state.report;
-    let date = |millis: u64| {
-        if millis == 0 {
-            "never".to_owned()
-        } else {
-            Timestamp::from_millis(millis).truncated().to_rfc3339()
-        }
-    };
-    output::facts(&[
-        ("last poll", date(told.last_success)),
-        ("next poll", date(told.next_poll)),
-        ("trouble", told.trouble.clone().unwrap_or_default()),
-        (
-            "requests today",
-            format!("{} of {}", told.used_today, told.per_day),
-        ),
-        ("vaults", state.vaults.len().to_string()),
-        ("files to come", state.files.len().to_string()),
-        ("vaults not read", state.closed.len().to_string()),
-        ("items not read", state.quarantine.len().to_string()),
-        ("writes refused", state.refusals.len().to_string()),
-    ])?;
-    let rows: Vec<[String; 3]> = state
-        .vaults
-        .iter()
-        .map(|(id, vault)| {
-            let seen = vault.checked.max(told.last_success);
-            let age = now.millis().saturating_sub(seen) / 1000;
-            [id.to_string(), date(vault.checked), format!("{age} s")]
-        })
-        .collect();
-    if !rows.is_empty() {
-        output::line("")?;
-        output::table(["VAULT", "COMPARED", "AGE"], rows)?;
-    }
-    let rows: Vec<[String; 3]> = state
-        .quarantine
-        .iter()
-        .map(|(item, held)| {
-            [
-                item.to_string(),
-                held.vault.to_string(),
-                held.reason.clone(),
-            ]
-        })
-        .collect();
-    if !rows.is_empty() {
-        output::line("")?;
-        output::table(["ITEM NOT READ", "VAULT", "REASON"], rows)?;
-    }
-    let rows: Vec<[String; 3]> = state
-        .refusals
-        .iter()
-        .map(|held| [held.item.to_string(), date(held.at), held.reason.clone()])
-        .collect();
-    if !rows.is_empty() {
-        output::line("")?;
-        output::table(["WRITE REFUSED", "AT", "REASON"], rows)?;
-    }
-    Ok(())
 }
 
 impl LowFetch {

@@ -80,6 +80,10 @@ impl LowUp {
             max_inline: u64::from(self.max_inline) * 1024,
             replica: place.replica(),
             metrics,
+            dependencies: bridge
+                .iter()
+                .map(bridge::RunningBridge::dependency)
+                .collect(),
         };
         let done = runtime()?.block_on(until_stopped(session, place, &prepared, serving));
         // After the host: a client's write that is under way is done first.

@@ -5,7 +5,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use sekisho_core::{
@@ -22,6 +22,7 @@ use sekisho_core::{
 use crate::{
     activity::Activity,
     clock::Clock,
+    dependency::Dependency,
     events::Events,
     live::Live,
     metrics::Metrics,
@@ -60,6 +61,8 @@ pub struct Backing {
     pub clock: Arc<dyn Clock>,
     /// Random bytes.
     pub random: Arc<dyn Random>,
+    /// What else of this deployment has a state of its own.
+    pub dependencies: Vec<Arc<dyn Dependency>>,
     /// Where blocking code waits for asynchronous code.
     pub runtime: tokio::runtime::Handle,
 }
@@ -71,6 +74,10 @@ impl Backing {
     }
 }
 
+/// Conflicts with what the account mirrors that one request may meet: the first one brought the item to what it is there
+/// now, and each costs requests of a daily limit.
+const MOST_DECLINED: u32 = 2;
+
 /// One request's view.
 pub(crate) struct Link {
     backing: Arc<Backing>,
@@ -79,6 +86,10 @@ pub(crate) struct Link {
     moved_on: Cell<bool>,
     /// After a conflict: it is still this request's turn, so that its next attempt cannot be overtaken.
     turn: RefCell<Option<Turn>>,
+    /// Conflicts with what the account mirrors.
+    declined: Cell<u32>,
+    /// Why what the account mirrors refused this request's write.
+    reason: Arc<OnceLock<String>>,
 }
 
 impl Link {
@@ -89,6 +100,22 @@ impl Link {
             view,
             moved_on: Cell::new(false),
             turn: RefCell::default(),
+            declined: Cell::new(0),
+            reason: Arc::default(),
+        }
+    }
+
+    /// Where the reason of a refusal will be when the request is answered: the port has no place for it.
+    pub(crate) fn reason(&self) -> Arc<OnceLock<String>> {
+        Arc::clone(&self.reason)
+    }
+
+    /// Core begins anew after each conflict; this one has begun often enough.
+    fn go_on(&self) -> Result<(), Fault> {
+        if self.declined.get() < MOST_DECLINED {
+            Ok(())
+        } else {
+            Err(Fault::Conflict)
         }
     }
 
@@ -125,6 +152,7 @@ impl Link {
 
     /// [`Records::put`] for those who can wait without blocking.
     pub(crate) async fn put_async(&mut self, request: PutRequest) -> Result<(), Fault> {
+        self.go_on()?;
         let turn = self.turn.take();
         let result = self.backing.writer.put(request, turn).await;
         self.written(result)
@@ -138,6 +166,7 @@ impl Link {
 
     /// [`Records::delete`] for those who can wait without blocking.
     pub(crate) async fn delete_async(&mut self, request: DeleteRequest) -> Result<(), Fault> {
+        self.go_on()?;
         let turn = self.turn.take();
         let result = self.backing.writer.delete(request, turn).await;
         self.written(result)
@@ -154,6 +183,13 @@ impl Link {
                 if let Some((newest, turn)) = refused.again {
                     self.view.replace(newest);
                     self.turn.replace(Some(turn));
+                }
+                if refused.is_declined {
+                    self.declined.set(self.declined.get() + 1);
+                }
+                if let Some(reason) = refused.reason {
+                    // A request's write is refused once: that ends it.
+                    let _ = self.reason.set(reason);
                 }
                 Err(refused.fault)
             }
@@ -230,6 +266,7 @@ impl Records for Link {
     }
 
     fn put(&self, request: PutRequest) -> Result<(), Fault> {
+        self.go_on()?;
         let write = self.backing.writer.put(request, self.turn.take());
         self.written(self.backing.runtime.block_on(write))
     }
@@ -241,6 +278,7 @@ impl Records for Link {
     }
 
     fn delete(&self, request: DeleteRequest) -> Result<(), Fault> {
+        self.go_on()?;
         let write = self.backing.writer.delete(request, self.turn.take());
         self.written(self.backing.runtime.block_on(write))
     }

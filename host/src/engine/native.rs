@@ -61,12 +61,12 @@ impl NativeEngine {
 }
 
 fn answer(request: &Request<Vec<u8>>, link: Link) -> Response<AnswerBody> {
-    let backing = Arc::clone(link.backing());
+    let (backing, reason) = (Arc::clone(link.backing()), link.reason());
     let response = rest::answer(
         request,
         &mut ports(&backing, &link, &mut CoreRng(&*backing.random)),
     );
-    carry(response, link)
+    refusal::explained(carry(response, link), &reason, &*backing.random)
 }
 
 /// Whose request it is; a refusal is core's.
@@ -90,7 +90,7 @@ fn take_in(
     link: Link,
     runtime: &Handle,
 ) -> Response<AnswerBody> {
-    let backing = Arc::clone(link.backing());
+    let (backing, reason) = (Arc::clone(link.backing()), link.reason());
     let rng = &mut CoreRng(&*backing.random);
     let mut ports = ports(&backing, &link, rng);
     let mut upload = match rest::intake(head, &mut ports) {
@@ -111,7 +111,7 @@ fn take_in(
             }
         }
     };
-    carry(response, link)
+    refusal::explained(carry(response, link), &reason, &*backing.random)
 }
 
 fn ports<'a>(backing: &Backing, link: &'a Link, rng: &'a mut CoreRng<'_>) -> Ports<'a> {

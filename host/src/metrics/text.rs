@@ -71,6 +71,9 @@ pub(crate) fn render(engine: &Engine) -> String {
         ("engine", engine.kind().as_str()),
     ];
     page.sample("sekisho_build_info", &labels, 1);
+    for dependency in &backing.dependencies {
+        page.0.push_str(&dependency.metrics());
+    }
     page.0
 }
 

@@ -50,7 +50,7 @@ impl Calls {
 
 const fn kind(error: &UpstreamError) -> &'static str {
     match error {
-        UpstreamError::Refused(_) => "refused",
+        UpstreamError::Refused(_) | UpstreamError::Declined { .. } => "refused",
         UpstreamError::Unauthorised => "unauthorised",
         UpstreamError::Unreachable(_) | UpstreamError::NotAsked(_) => "unreachable",
         UpstreamError::Garbled(_) => "garbled",

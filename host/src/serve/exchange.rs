@@ -25,6 +25,7 @@ use super::{
     patient::Patient,
 };
 use crate::{
+    dependency,
     engine::{AnswerBody, BodyError, Engine, RequestBody},
     health::Health,
     random::CoreRng,
@@ -142,7 +143,15 @@ impl Exchanges {
         };
         if own.is_none() && has_engine {
             self.name(&mut request);
-            return self.engine.answer(request).await;
+            let backing = self.engine.backing();
+            let is_health = own::is_health(request.uri().path());
+            let answer = self.engine.answer(request).await;
+            if !is_health || backing.dependencies.is_empty() {
+                return answer;
+            }
+            return dependency::told(answer, &backing.dependencies)
+                .await
+                .unwrap_or_else(|BodyError| refusal::broken(&*backing.random));
         }
         let head = request.map(drop);
         match own {

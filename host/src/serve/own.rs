@@ -68,6 +68,11 @@ pub(super) fn is_probe(path: &str) -> bool {
     matches!(path, "/heartbeat" | "/health" | "/ready")
 }
 
+/// Whether it asks how the server and what stands beside it are.
+pub(super) fn is_health(path: &str) -> bool {
+    path.strip_suffix('/').unwrap_or(path) == "/health"
+}
+
 fn figures(
     head: &Request<()>,
     engine: &Engine,

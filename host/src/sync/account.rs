@@ -131,6 +131,14 @@ fn told(error: AccountError) -> UpstreamError {
         AccountError::DeviceUnknown => UpstreamError::Unauthorised,
         AccountError::Unreachable(why) => UpstreamError::Unreachable(why),
         AccountError::Garbled(why) => UpstreamError::Garbled(why),
+        AccountError::RefusedUpstream { reason } => UpstreamError::Declined {
+            fault: Fault::Refused,
+            reason: reason.map(|reason| reason.as_str().to_owned()),
+        },
+        AccountError::ConflictUpstream(_) => UpstreamError::Declined {
+            fault: Fault::Conflict,
+            reason: None,
+        },
         error => match error.fault() {
             Fault::Unavailable => UpstreamError::Unreachable(error.to_string()),
             fault => UpstreamError::Refused(fault),

@@ -41,6 +41,14 @@ pub enum UpstreamError {
     /// It understood and says no.
     #[error("the account refuses: {0}")]
     Refused(Fault),
+    /// What stands behind it, and is the vault's truth, says no.
+    #[error("what the account mirrors refuses: {fault}")]
+    Declined {
+        /// The same in the port's words.
+        fault: Fault,
+        /// Its sentence, if it may be told.
+        reason: Option<String>,
+    },
     /// It does not know this server any more.
     #[error("the account does not accept this server's credentials")]
     Unauthorised,
@@ -59,7 +67,7 @@ impl UpstreamError {
     /// What a client's request makes of it.
     pub(crate) const fn fault(&self) -> Fault {
         match self {
-            Self::Refused(fault) => *fault,
+            Self::Refused(fault) | Self::Declined { fault, .. } => *fault,
             _ => Fault::Unavailable,
         }
     }

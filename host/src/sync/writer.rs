@@ -71,11 +71,20 @@ pub(crate) struct WriteRefused {
     pub(crate) fault: Fault,
     /// After a conflict: what another write made, and the turn to try again.
     pub(crate) again: Option<(Arc<Snapshot>, Turn)>,
+    /// Whether it was not the account that said so, but what it mirrors.
+    pub(crate) is_declined: bool,
+    /// Why, in a sentence that may be told.
+    pub(crate) reason: Option<String>,
 }
 
 impl From<Fault> for WriteRefused {
     fn from(fault: Fault) -> Self {
-        Self { fault, again: None }
+        Self {
+            fault,
+            again: None,
+            is_declined: false,
+            reason: None,
+        }
     }
 }
 
@@ -199,6 +208,8 @@ enum Sent {
     Unclear(Fault),
     /// The account says no.
     Refused(Fault),
+    /// What it mirrors says no.
+    Declined(Fault, Option<String>),
 }
 
 impl Shared {
@@ -226,6 +237,21 @@ impl Shared {
                 return Err(conflict(self.ticks.next().await?, turn));
             }
             Sent::Refused(fault) => return Err(fault.into()),
+            // It is here now as it is there.
+            Sent::Declined(Fault::Conflict, _) => {
+                let refused = conflict(self.ticks.next().await?, turn);
+                return Err(WriteRefused {
+                    is_declined: true,
+                    ..refused
+                });
+            }
+            Sent::Declined(fault, reason) => {
+                return Err(WriteRefused {
+                    is_declined: true,
+                    reason,
+                    ..fault.into()
+                });
+            }
         }
         for _ in 0..MOST_TICKS {
             let snapshot = self.ticks.next().await?;
@@ -260,6 +286,9 @@ impl Shared {
                     return Ok(Sent::Unclear(Fault::Unavailable));
                 }
                 (UpstreamError::Refused(fault), _) => return Ok(Sent::Refused(fault)),
+                (UpstreamError::Declined { fault, reason }, _) => {
+                    return Ok(Sent::Declined(fault, reason));
+                }
                 (UpstreamError::Unauthorised, _) => return Ok(Sent::Refused(Fault::Unavailable)),
                 (UpstreamError::NotAsked(_), _) if !was_unclear => {
                     return Ok(Sent::Refused(Fault::Unavailable));
@@ -320,6 +349,8 @@ const fn conflict(newest: Arc<Snapshot>, turn: Turn) -> WriteRefused {
     WriteRefused {
         fault: Fault::Conflict,
         again: Some((newest, turn)),
+        is_declined: false,
+        reason: None,
     }
 }
 

@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use sekisho_account::LocalDevice;
 use sekisho_host::{
-    Host, HostConfig, RunningHost, engine::EngineKind, metrics::MetricsAccess,
-    sync::AccountUpstream,
+    Host, HostConfig, RunningHost, dependency::Dependency, engine::EngineKind,
+    metrics::MetricsAccess, sync::AccountUpstream,
 };
 
 use super::Prepared;
@@ -24,6 +24,8 @@ pub(crate) struct Serving {
     pub(crate) max_inline: u64,
     pub(crate) replica: PathBuf,
     pub(crate) metrics: MetricsAccess,
+    /// What is shown beside.
+    pub(crate) dependencies: Vec<Arc<dyn Dependency>>,
 }
 
 /// Starts, and comes back when the first client can be served.
@@ -38,6 +40,7 @@ pub(crate) async fn serve(prepared: &Prepared, serving: Serving) -> Result<Runni
         max_stale: serving.max_stale,
         max_inline: serving.max_inline,
         metrics: serving.metrics,
+        dependencies: serving.dependencies,
         ..HostConfig::new(
             upstream,
             credentials.trust(),

@@ -114,13 +114,16 @@ impl ComponentEngine {
             return refusal::refuse(&refusal::busy(), &*self.backing.random);
         };
         let (sender, receiver) = oneshot::channel();
-        let guest = match self.start(request, sender, place) {
+        let link = Link::new(Arc::clone(&self.backing));
+        let reason = link.reason();
+        let guest = match self.start(request, link, sender, place) {
             Ok(guest) => guest,
             Err(error) => return self.broken(&error),
         };
-        drive(guest, receiver)
+        let response = drive(guest, receiver)
             .await
-            .unwrap_or_else(|error| self.broken(&error))
+            .unwrap_or_else(|error| self.broken(&error));
+        refusal::explained(response, &reason, &*self.backing.random)
     }
 
     fn broken(&self, error: &wasmtime::Error) -> Response<AnswerBody> {
@@ -146,10 +149,10 @@ impl ComponentEngine {
     fn start(
         &self,
         request: Request<RequestBody>,
+        link: Link,
         sender: oneshot::Sender<GuestResponse>,
         place: Place,
     ) -> wasmtime::Result<Run> {
-        let link = Link::new(Arc::clone(&self.backing));
         let state = State::new(link, &self.sandbox);
         let mut store = Store::new(self.proxy.engine(), state);
         store.limiter(|state| &mut state.limits);
