@@ -21,7 +21,7 @@ use ureq::{
 
 mod fault;
 
-use super::{MAX_WAIT, ROOT, Refused, SCHEME, Version};
+use super::{CBOR, MAX_WAIT, ROOT, Refused, SCHEME, Version};
 use crate::{
     AccountError, Credentials, Response, SignedRequest, UsageReport, device::Device,
     operator::AccountApi,
@@ -41,6 +41,9 @@ const CLIENTS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long until an answer begins, beyond what it was told to wait.
 const BEGIN: Duration = Duration::from_secs(20);
+
+/// In which forms a page is taken: an account of an earlier version knows the second only.
+const FORMS: &str = "application/cbor, application/json;q=0.5";
 
 /// Where an account is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -112,6 +115,7 @@ impl Http {
 
     fn get(
         &self,
+        forms: &str,
         path: &str,
         authorization: &SecretText,
         wait: Duration,
@@ -121,6 +125,7 @@ impl Http {
             .get(format!("{}{path}", self.base))
             // EXPOSE: into the header.
             .header("Authorization", authorization.expose())
+            .header("Accept", forms)
             .config()
             .timeout_global(Some(PATIENCE + wait))
             .timeout_recv_response(Some(BEGIN + wait))
@@ -210,6 +215,16 @@ fn json<T: DeserializeOwned>(answer: &mut HttpResponse<Body>) -> Result<T, Accou
         .map_err(|_| AccountError::Garbled("it is not the JSON that was asked for".into()))
 }
 
+fn cbor<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T, AccountError> {
+    let garbled = || AccountError::Garbled("it is not the CBOR that was asked for".into());
+    let value = ciborium::from_reader(&mut bytes).map_err(|_| garbled())?;
+    if bytes.is_empty() {
+        Ok(value)
+    } else {
+        Err(garbled())
+    }
+}
+
 /// An account over HTTP, for operators.
 #[derive(Clone)]
 pub struct RemoteAccount(Http);
@@ -280,7 +295,16 @@ impl RemoteDevice {
     }
 
     fn get(&self, path: &str, wait: Duration) -> Result<HttpResponse<Body>, AccountError> {
-        self.http.get(path, &self.authorization, wait)
+        self.get_as("*/*", path, wait)
+    }
+
+    fn get_as(
+        &self,
+        forms: &str,
+        path: &str,
+        wait: Duration,
+    ) -> Result<HttpResponse<Body>, AccountError> {
+        self.http.get(forms, path, &self.authorization, wait)
     }
 }
 
@@ -296,7 +320,12 @@ impl fmt::Debug for RemoteDevice {
 impl Device for RemoteDevice {
     fn changes(&self, cursor: &str, limit: u32) -> Result<FeedPage, AccountError> {
         let path = format!("feed?cursor={cursor}&limit={limit}");
-        json(&mut self.get(&path, Duration::ZERO)?)
+        let mut answer = self.get_as(FORMS, &path, Duration::ZERO)?;
+        if answer.body().mime_type() == Some(CBOR) {
+            cbor(&read(&mut answer)?)
+        } else {
+            json(&mut answer)
+        }
     }
 
     fn put(&self, request: &PutRequest) -> Result<(), AccountError> {
