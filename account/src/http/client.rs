@@ -1,6 +1,7 @@
 //! The other end, blocking: an account over HTTP for operators ([`RemoteAccount`]) and for hosts ([`RemoteDevice`]).
 //!
-//! A proxy is taken from the environment as usual (`HTTPS_PROXY`, `NO_PROXY`, …). Redirects are not followed: the
+//! A proxy is taken from the environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, also in small letters: the first one
+//! that is set, for any URL, by CONNECT; and `NO_PROXY`). Redirects are not followed: the
 //! account is where it was said to be.
 
 use std::{fmt, time::Duration};
@@ -93,6 +94,7 @@ impl Http {
             let why = format!("'{url}' is no URL with https:// or http://");
             return Err(AccountError::Unreachable(why));
         }
+        check_proxy()?;
         let tls = TlsConfig::builder().provider(TlsProvider::Rustls);
         let tls = match &address.ca {
             None => tls.root_certs(RootCerts::WebPki),
@@ -169,6 +171,32 @@ impl Http {
         } else {
             Err(refusal(answer))
         }
+    }
+}
+
+/// Those that the agent looks at, in its order; the first one that is set counts for every URL.
+const PROXIES: [&str; 6] = [
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+];
+
+/// The agent passes by a proxy that it cannot use, and who set it would not hear of that.
+fn check_proxy() -> Result<(), AccountError> {
+    let set = PROXIES.into_iter().find_map(|name| {
+        let value = std::env::var(name).ok();
+        Some((name, value.filter(|value| !value.is_empty())?))
+    });
+    match set {
+        Some((name, value)) if ureq::Proxy::new(&value).is_err() => {
+            // The value may hold a password.
+            let why = format!("{name} is no URL of a proxy: write http://host:port");
+            Err(AccountError::Unreachable(why))
+        }
+        _ => Ok(()),
     }
 }
 
