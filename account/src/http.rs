@@ -3,7 +3,7 @@
 //! | request | who | body → answer |
 //! |---|---|---|
 //! | `POST submit` | operator, by the signature in the body | [`crate::SignedRequest`] → [`crate::Response`] |
-//! | `GET feed?cursor=&limit=` | device | → [`sekisho_core::sync::FeedPage`], gzip if accepted |
+//! | `GET feed?cursor=&limit=` | device | → [`sekisho_core::sync::FeedPage`], as CBOR or gzip if accepted |
 //! | `GET wait?version=&seconds=` | device | → `{"version": n}` as soon as it is another one, after 30 s at the latest |
 //! | `POST put`, `POST delete`, `POST chunk` | device | [`PutRequest`], [`DeleteRequest`], [`PutChunkRequest`] → 204 |
 //! | `GET chunk/{vault}/{item}/{file}/{index}` | device | → the sealed bytes |
@@ -48,6 +48,9 @@ pub(crate) const ROOT: &str = "/account/v1/";
 
 /// The scheme of a device's `Authorization`.
 pub(crate) const SCHEME: &str = "Device ";
+
+/// The form of a page for who accepts it: the same names and values as in JSON, bytes as bytes (RFC 8949).
+pub(crate) const CBOR: &str = "application/cbor";
 
 /// Longest wait, in seconds.
 pub(crate) const MAX_WAIT: u64 = 30;

@@ -89,8 +89,7 @@ macro_rules! identifiers {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = alloc::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                Self::parse(&text).map_err(|_| de::Error::custom(IdError))
+                deserializer.deserialize_str(Text(Self::parse))
             }
         }
     )+};
@@ -124,6 +123,21 @@ identifiers! {
 /// A fresh id for things of our making inside an item (fields, sections), in the form the vendor's server gives them.
 pub fn generate_member_id(rng: &mut dyn CryptoRng) -> String {
     String::from(ItemId::generate(rng).as_str())
+}
+
+/// Reads an id where it lies: a feed has a hundred thousand.
+struct Text<T>(fn(&str) -> Result<T, IdError>);
+
+impl<T> de::Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an identifier of {ID_LENGTH} letters and digits")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(text).map_err(E::custom)
+    }
 }
 
 fn base32(entropy: [u8; 16]) -> [u8; ID_LENGTH] {

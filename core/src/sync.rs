@@ -14,7 +14,8 @@ use crate::{
     encoding,
     id::{AccountId, EnvironmentId, ItemId, TokenId, VaultId},
     key::{PublicKey, SigningKey},
-    records::{ItemRecord, SigningKeyRecord, TokenRecord, TokenState, VaultRecord},
+    records::{ItemRecord, SigningKeyRecord, TitleMark, TokenRecord, TokenState, VaultRecord},
+    seal::Sealed,
     time::Timestamp,
     vouch::{self, EndorsedKey},
 };
@@ -127,12 +128,48 @@ fn token_digest(token: &TokenRecord) -> [u8; 32] {
 
 /// An item and the vault it lives in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "FlatItem")]
 pub struct FeedItem {
     /// The vault.
     pub vault: VaultId,
     /// The item.
     #[serde(flatten)]
     pub item: ItemRecord,
+}
+
+/// The same as it is read: serde would hold back and copy whatever goes into a flattened struct.
+#[derive(Deserialize)]
+struct FlatItem {
+    vault: VaultId,
+    id: ItemId,
+    version: u64,
+    #[serde(default)]
+    archived: bool,
+    marks: [TitleMark; 2],
+    overview: Sealed,
+    details: Sealed,
+    #[serde(default)]
+    extra: Option<Sealed>,
+    #[serde(default)]
+    files: Option<Sealed>,
+}
+
+impl From<FlatItem> for FeedItem {
+    fn from(flat: FlatItem) -> Self {
+        Self {
+            vault: flat.vault,
+            item: ItemRecord {
+                id: flat.id,
+                version: flat.version,
+                archived: flat.archived,
+                marks: flat.marks,
+                overview: flat.overview,
+                details: flat.details,
+                extra: flat.extra,
+                files: flat.files,
+            },
+        }
+    }
 }
 
 /// An item that is no more.

@@ -1,6 +1,7 @@
 //! The other end, blocking: an account over HTTP for operators ([`RemoteAccount`]) and for hosts ([`RemoteDevice`]).
 //!
-//! A proxy is taken from the environment as usual (`HTTPS_PROXY`, `NO_PROXY`, …). Redirects are not followed: the
+//! A proxy is taken from the environment (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, also in small letters: the first one
+//! that is set, for any URL, by CONNECT; and `NO_PROXY`). Redirects are not followed: the
 //! account is where it was said to be.
 
 use std::{fmt, time::Duration};
@@ -21,7 +22,7 @@ use ureq::{
 
 mod fault;
 
-use super::{MAX_WAIT, ROOT, Refused, SCHEME, Version};
+use super::{CBOR, MAX_WAIT, ROOT, Refused, SCHEME, Version};
 use crate::{
     AccountError, Credentials, Response, SignedRequest, UsageReport, device::Device,
     operator::AccountApi,
@@ -41,6 +42,9 @@ const CLIENTS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long until an answer begins, beyond what it was told to wait.
 const BEGIN: Duration = Duration::from_secs(20);
+
+/// In which forms a page is taken: an account of an earlier version knows the second only.
+const FORMS: &str = "application/cbor, application/json;q=0.5";
 
 /// Where an account is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,6 +94,7 @@ impl Http {
             let why = format!("'{url}' is no URL with https:// or http://");
             return Err(AccountError::Unreachable(why));
         }
+        check_proxy()?;
         let tls = TlsConfig::builder().provider(TlsProvider::Rustls);
         let tls = match &address.ca {
             None => tls.root_certs(RootCerts::WebPki),
@@ -112,6 +117,7 @@ impl Http {
 
     fn get(
         &self,
+        forms: &str,
         path: &str,
         authorization: &SecretText,
         wait: Duration,
@@ -121,6 +127,7 @@ impl Http {
             .get(format!("{}{path}", self.base))
             // EXPOSE: into the header.
             .header("Authorization", authorization.expose())
+            .header("Accept", forms)
             .config()
             .timeout_global(Some(PATIENCE + wait))
             .timeout_recv_response(Some(BEGIN + wait))
@@ -167,6 +174,32 @@ impl Http {
     }
 }
 
+/// Those that the agent looks at, in its order; the first one that is set counts for every URL.
+const PROXIES: [&str; 6] = [
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+];
+
+/// The agent passes by a proxy that it cannot use, and who set it would not hear of that.
+fn check_proxy() -> Result<(), AccountError> {
+    let set = PROXIES.into_iter().find_map(|name| {
+        let value = std::env::var(name).ok();
+        Some((name, value.filter(|value| !value.is_empty())?))
+    });
+    match set {
+        Some((name, value)) if ureq::Proxy::new(&value).is_err() => {
+            // The value may hold a password.
+            let why = format!("{name} is no URL of a proxy: write http://host:port");
+            Err(AccountError::Unreachable(why))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
     let items: Result<Vec<PemItem<'static>>, _> = ureq::tls::parse_pem(pem).collect();
     let items = items.unwrap_or_default().into_iter();
@@ -208,6 +241,16 @@ fn read(answer: &mut HttpResponse<Body>) -> Result<Vec<u8>, AccountError> {
 fn json<T: DeserializeOwned>(answer: &mut HttpResponse<Body>) -> Result<T, AccountError> {
     serde_json::from_slice(&read(answer)?)
         .map_err(|_| AccountError::Garbled("it is not the JSON that was asked for".into()))
+}
+
+fn cbor<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T, AccountError> {
+    let garbled = || AccountError::Garbled("it is not the CBOR that was asked for".into());
+    let value = ciborium::from_reader(&mut bytes).map_err(|_| garbled())?;
+    if bytes.is_empty() {
+        Ok(value)
+    } else {
+        Err(garbled())
+    }
 }
 
 /// An account over HTTP, for operators.
@@ -280,7 +323,16 @@ impl RemoteDevice {
     }
 
     fn get(&self, path: &str, wait: Duration) -> Result<HttpResponse<Body>, AccountError> {
-        self.http.get(path, &self.authorization, wait)
+        self.get_as("*/*", path, wait)
+    }
+
+    fn get_as(
+        &self,
+        forms: &str,
+        path: &str,
+        wait: Duration,
+    ) -> Result<HttpResponse<Body>, AccountError> {
+        self.http.get(forms, path, &self.authorization, wait)
     }
 }
 
@@ -296,7 +348,12 @@ impl fmt::Debug for RemoteDevice {
 impl Device for RemoteDevice {
     fn changes(&self, cursor: &str, limit: u32) -> Result<FeedPage, AccountError> {
         let path = format!("feed?cursor={cursor}&limit={limit}");
-        json(&mut self.get(&path, Duration::ZERO)?)
+        let mut answer = self.get_as(FORMS, &path, Duration::ZERO)?;
+        if answer.body().mime_type() == Some(CBOR) {
+            cbor(&read(&mut answer)?)
+        } else {
+            json(&mut answer)
+        }
     }
 
     fn put(&self, request: &PutRequest) -> Result<(), AccountError> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sekisho_account::{
-    Account, AccountError, Device, OperatorError, UsageReport,
+    Account, AccountError, Credentials, Device, OperatorError, UsageReport,
     http::{
         client::{Address, RemoteAccount, RemoteDevice},
         server::{Options, serve, tls_config},
@@ -18,7 +18,8 @@ use sekisho_core::{
     id::{FileId, ItemId},
     records::{DeleteRequest, Expect, PutRequest, VaultType},
     rest::{Action, UsageEvent},
-    sync::Incoming,
+    seal::Kind,
+    sync::{FeedPage, Incoming},
     token::Rights,
 };
 
@@ -278,4 +279,70 @@ fn an_end_lets_requests_finish() {
     owner.whoami().unwrap();
     drop(server);
     assert!(owner.whoami().is_err());
+}
+
+/// A page as bytes, and of which kind they are.
+fn feed(server: &Server, credentials: &Credentials, accept: &str, zip: &str) -> (String, Vec<u8>) {
+    let device = credentials.device().to_text();
+    let device = format!("Device {}.{}", credentials.environment(), device.expose());
+    let mut answer = ureq::get(format!("{}/account/v1/feed", server.address.url))
+        .header("Authorization", device)
+        .header("Accept", accept)
+        .header("Accept-Encoding", zip)
+        .call()
+        .unwrap();
+    let kind = answer.body().mime_type().unwrap().to_owned();
+    (kind, answer.body_mut().read_to_vec().unwrap())
+}
+
+#[test]
+fn a_page_says_the_same_in_every_form() {
+    let world = World::new();
+    let server = Server::start(world.account.clone(), None);
+    let vault = world.vault("A");
+    let host = world.environment(&[vault]);
+    world.token(&host, vault, Rights::READ_WRITE);
+    world.owner.rotate_environment_key(host.id()).unwrap();
+    for n in 0..50 {
+        world.item(vault, &format!("Item {n}"));
+    }
+    let mut full = world.sealed(vault, ItemId::generate(&mut SystemRng), 1, "Full");
+    let access = world.owner.write_access(vault).unwrap();
+    let seal = |kind, text: &[u8]| {
+        let sealed = access.seal_item(kind, full.id, 1, text, &mut SystemRng);
+        Some(sealed.unwrap())
+    };
+    // Longer than what a reader may take for short, and almost nothing.
+    let (extra, files) = (seal(Kind::Extra, &[7; 100_000]), seal(Kind::Files, &[]));
+    (full.archived, full.extra, full.files) = (true, extra, files);
+    world
+        .owner
+        .put_item(&access, full.clone(), Expect::Absent)
+        .unwrap();
+
+    let (json, plain) = feed(&server, &host.credentials, "application/json", "identity");
+    let (zip, zipped) = feed(&server, &host.credentials, "*/*", "gzip");
+    let (cbor, bytes) = feed(&server, &host.credentials, "application/cbor", "gzip");
+    assert_eq!(
+        [json.as_str(), &zip, &cbor],
+        ["application/json", "application/json", "application/cbor"]
+    );
+    assert!(bytes.len() * 5 < plain.len() * 4, "bytes are bytes");
+    let plain: FeedPage = serde_json::from_slice(&plain).unwrap();
+    assert_eq!(plain.items.len(), 51);
+    assert!(plain.items.iter().any(|item| item.item == full));
+    assert!(!plain.signing_keys.is_empty());
+    let mut others: Vec<FeedPage> = vec![
+        serde_json::from_slice(&zipped).unwrap(),
+        ciborium::from_reader(bytes.as_slice()).unwrap(),
+        RemoteDevice::at(&server.address, &host.credentials)
+            .unwrap()
+            .changes("", 1000)
+            .unwrap(),
+    ];
+    for page in &mut others {
+        // Each is signed when it is made.
+        page.head = plain.head.clone();
+        assert_eq!(*page, plain);
+    }
 }

@@ -95,6 +95,8 @@ impl<S: Socket> Guarded<S> {
         limits: Arc<Limits>,
         random: Arc<dyn Random>,
     ) -> Self {
+        // A new connection is expected to send at once: it is no idle one.
+        phase.0.store(HEAD, Ordering::Relaxed);
         let since = Instant::now();
         let timer = Box::pin(sleep_until(since + limits.head_time));
         Self {
@@ -103,7 +105,6 @@ impl<S: Socket> Guarded<S> {
             limits,
             random,
             timer,
-            // A new connection is expected to send at once.
             seen: HEAD,
             since,
             stalled_since: None,

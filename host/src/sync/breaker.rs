@@ -36,6 +36,8 @@ pub(crate) struct Breaker {
     metrics: Arc<Metrics>,
     state: Mutex<State>,
     room: Condvar,
+    /// How long one waits for room.
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -53,6 +55,7 @@ impl Breaker {
             metrics,
             state: Mutex::default(),
             room: Condvar::new(),
+            patience: PATIENCE,
         }
     }
 
@@ -79,7 +82,7 @@ impl Breaker {
         }
         let (mut state, _) = self
             .room
-            .wait_timeout_while(state, PATIENCE, |state| state.calls >= MOST_CALLS)
+            .wait_timeout_while(state, self.patience, |state| state.calls >= MOST_CALLS)
             .unwrap_or_else(PoisonError::into_inner);
         if state.calls >= MOST_CALLS {
             return Err(UpstreamError::NotAsked("too many calls wait for it"));
@@ -167,19 +170,77 @@ impl Upstream for Breaker {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::{
+        sync::{
+            atomic::{AtomicBool, AtomicUsize, Ordering},
+            mpsc,
+        },
+        thread,
+    };
 
     use super::*;
+
+    /// For what takes a while on a busy machine.
+    const LONG: Duration = Duration::from_secs(60);
 
     #[derive(Default)]
     struct Account {
         is_away: AtomicBool,
         asked: AtomicUsize,
+        /// Calls that are held until this opens.
+        gate: Gate,
+    }
+
+    /// Lets calls in, and out only when it is open; counts those between.
+    struct Gate {
+        is_open: Mutex<bool>,
+        opens: Condvar,
+        inside: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl Default for Gate {
+        fn default() -> Self {
+            Self {
+                is_open: Mutex::new(true),
+                opens: Condvar::new(),
+                inside: AtomicUsize::new(0),
+                most: AtomicUsize::new(0),
+            }
+        }
+    }
+
+    impl Gate {
+        fn pass(&self) {
+            let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(inside, Ordering::SeqCst);
+            let open = self.is_open.lock().unwrap();
+            let (open, _) = self
+                .opens
+                .wait_timeout_while(open, LONG, |open| !*open)
+                .unwrap();
+            drop(open);
+            self.inside.fetch_sub(1, Ordering::SeqCst);
+        }
+
+        fn set(&self, open: bool) {
+            *self.is_open.lock().unwrap() = open;
+            self.opens.notify_all();
+        }
+
+        fn await_inside(&self, calls: usize) {
+            let end = Instant::now() + LONG;
+            while self.inside.load(Ordering::SeqCst) != calls {
+                assert!(Instant::now() < end, "never: {calls} calls at once");
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
     }
 
     impl Account {
         fn answer<T>(&self) -> Result<T, UpstreamError> {
             self.asked.fetch_add(1, Ordering::Relaxed);
+            self.gate.pass();
             if self.is_away.load(Ordering::Relaxed) {
                 Err(UpstreamError::Unreachable("away".into()))
             } else {
@@ -238,5 +299,70 @@ mod tests {
             breaker.report_usage(&[]),
             Err(UpstreamError::Refused(_))
         ));
+    }
+
+    /// As many calls as there is room for, and so many more, each on a thread; what each of them came to.
+    fn crowd(breaker: &Arc<Breaker>, more: usize) -> mpsc::Receiver<Result<(), UpstreamError>> {
+        let (tell, told) = mpsc::channel();
+        for _ in 0..MOST_CALLS + more {
+            let (breaker, tell) = (Arc::clone(breaker), tell.clone());
+            thread::spawn(move || tell.send(breaker.report_usage(&[])));
+        }
+        told
+    }
+
+    #[test]
+    fn so_many_calls_are_under_way_at_once_and_the_others_wait() {
+        const MORE: usize = 40;
+        let account = Arc::new(Account::default());
+        let mut breaker = Breaker::new(Arc::clone(&account) as _, Arc::default());
+        breaker.patience = LONG;
+        let breaker = Arc::new(breaker);
+        account.gate.set(false);
+        let told = crowd(&breaker, MORE);
+        account.gate.await_inside(MOST_CALLS);
+        // The sync core's own question does not stand in line: it is one more inside.
+        let own = thread::spawn({
+            let breaker = Arc::clone(&breaker);
+            move || breaker.changes("").is_err()
+        });
+        account.gate.await_inside(MOST_CALLS + 1);
+        assert!(told.try_recv().is_err(), "nobody was refused");
+        account.gate.set(true);
+        for _ in 0..MOST_CALLS + MORE {
+            let result = told.recv_timeout(LONG).unwrap();
+            assert!(
+                matches!(result, Err(UpstreamError::Refused(_))),
+                "{result:?}: each of them was asked in its turn"
+            );
+        }
+        assert!(own.join().unwrap());
+        assert_eq!(account.asked.load(Ordering::Relaxed), MOST_CALLS + MORE + 1);
+        assert_eq!(account.gate.most.load(Ordering::SeqCst), MOST_CALLS + 1);
+    }
+
+    #[test]
+    fn who_waits_for_too_long_is_told_so_and_the_account_is_not_asked() {
+        const MORE: usize = 3;
+        let account = Arc::new(Account::default());
+        let mut breaker = Breaker::new(Arc::clone(&account) as _, Arc::default());
+        breaker.patience = Duration::from_millis(20);
+        let breaker = Arc::new(breaker);
+        account.gate.set(false);
+        let first = crowd(&breaker, 0);
+        account.gate.await_inside(MOST_CALLS);
+        for _ in 0..MORE {
+            let refused = breaker.report_usage(&[]).unwrap_err();
+            assert!(matches!(refused, UpstreamError::NotAsked(_)), "{refused:?}");
+            assert!(refused.to_string().contains("too many calls"), "{refused}");
+        }
+        assert_eq!(account.asked.load(Ordering::Relaxed), MOST_CALLS);
+        account.gate.set(true);
+        for _ in 0..MOST_CALLS {
+            first.recv_timeout(LONG).unwrap().unwrap_err();
+        }
+        // There is room again.
+        let refused = breaker.report_usage(&[]).unwrap_err();
+        assert!(matches!(refused, UpstreamError::Refused(_)), "{refused:?}");
     }
 }

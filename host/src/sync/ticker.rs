@@ -154,17 +154,10 @@ struct Beat {
     failures: u32,
 }
 
-/// Why there is a tick.
-#[derive(Default)]
-struct Reason {
-    /// Who waits for it.
-    replies: Vec<Reply>,
-}
-
 impl Beat {
     fn run(mut self) {
         let mut due = Instant::now();
-        while let Some(Reason { replies }) = self.await_reason(due) {
+        while let Some(replies) = self.await_reason(due) {
             let result = if self.habit == Habit::Follow && replies.is_empty() {
                 self.core.follow()
             } else {
@@ -183,15 +176,15 @@ impl Beat {
         }
     }
 
-    /// Waits for a reason to tick and gathers all there are; `None` = stop.
-    fn await_reason(&mut self, due: Instant) -> Option<Reason> {
-        let mut reason = Reason::default();
+    /// Waits for a reason to tick and gathers all there are: who wants to hear of it; `None` = stop.
+    fn await_reason(&mut self, due: Instant) -> Option<Vec<Reply>> {
+        let mut replies = Vec::new();
         let began = Instant::now();
         loop {
             let left = due.saturating_duration_since(Instant::now());
             match self.inbox.recv_timeout(left) {
                 Ok(Command::Show(reply)) => {
-                    reason.replies.push(reply);
+                    replies.push(reply);
                     break;
                 }
                 // While the account fails, a push may mean that it is back; but not more often than the pace begins.
@@ -207,11 +200,11 @@ impl Beat {
         }
         loop {
             match self.inbox.try_recv() {
-                Ok(Command::Show(reply)) => reason.replies.push(reply),
+                Ok(Command::Show(reply)) => replies.push(reply),
                 Ok(Command::Push) => {}
                 Ok(Command::Believe(keys)) => self.core.believe(keys),
                 Ok(Command::Stop) => return None,
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Some(reason),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Some(replies),
             }
         }
     }

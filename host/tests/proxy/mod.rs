@@ -78,8 +78,9 @@ struct Shared {
     open: Mutex<Vec<TcpStream>>,
     /// The first page of the feed that passed.
     page: Mutex<Option<Vec<u8>>>,
-    /// Exchanges that were spoilt.
+    /// Exchanges that were spoilt, and those among them that were for pages of the feed.
     spoilt: AtomicU64,
+    pages: AtomicU64,
 }
 
 impl Proxy {
@@ -92,14 +93,18 @@ impl Proxy {
             open: Mutex::default(),
             page: Mutex::default(),
             spoilt: AtomicU64::new(0),
+            pages: AtomicU64::new(0),
         });
         let of_thread = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&of_thread);
                 thread::spawn(move || {
+                    let Ok(ours) = stream.try_clone() else { return };
                     // Who broke off was meant to, or is tested by it.
                     let _ = shared.serve(stream);
+                    // It is held open elsewhere, to be cut.
+                    let _ = ours.shutdown(std::net::Shutdown::Both);
                 });
             }
         });
@@ -108,15 +113,27 @@ impl Proxy {
 
     /// From now on; what is under way is cut.
     pub fn set(&self, fault: Fault) {
-        *self.shared.fault.lock().unwrap() = fault;
-        for stream in self.shared.open.lock().unwrap().drain(..) {
+        // Held until all are cut: nothing comes through in between.
+        let mut open = self.shared.open.lock().unwrap();
+        self.ease(fault);
+        for stream in open.drain(..) {
             let _ = stream.shutdown(std::net::Shutdown::Both);
         }
+    }
+
+    /// From now on; what is under way ends as it began.
+    pub fn ease(&self, fault: Fault) {
+        *self.shared.fault.lock().unwrap() = fault;
     }
 
     /// Exchanges that it spoilt so far.
     pub fn spoilt(&self) -> u64 {
         self.shared.spoilt.load(Ordering::Relaxed)
+    }
+
+    /// Pages of the feed that it spoilt so far; of a connection that it cut it does not know what was asked for.
+    pub fn spoilt_pages(&self) -> u64 {
+        self.shared.pages.load(Ordering::Relaxed)
     }
 }
 
@@ -155,6 +172,10 @@ impl Shared {
         let (head, body) = read_message(&mut client)?;
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
         let fault = self.fault();
+        let is_feed = path.contains("/feed");
+        if is_feed && fault != Fault::None {
+            self.pages.fetch_add(1, Ordering::Relaxed);
+        }
         let answer = match fault {
             Fault::Garbage => {
                 self.spoil();
@@ -165,7 +186,6 @@ impl Shared {
             Fault::Broken => Answer::of("500 Internal Server Error", "text/plain", b"oops"),
             _ => self.forward(&head, &body)?,
         };
-        let is_feed = path.contains("/feed");
         let answer = if is_feed {
             self.page(fault, answer)?
         } else {
@@ -247,7 +267,9 @@ impl Shared {
             .split("\r\n")
             .filter(|line| {
                 let line = line.to_ascii_lowercase();
+                // Pages as text, for they are looked into.
                 !line.starts_with("connection:")
+                    && !line.starts_with("accept:")
                     && !line.starts_with("accept-encoding:")
                     && !line.is_empty()
             })

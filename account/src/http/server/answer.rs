@@ -1,4 +1,4 @@
-//! Answers: JSON, zipped where that is asked for, or nothing.
+//! Answers: JSON, zipped where that is asked for, or CBOR, or nothing.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::Full;
 use serde::Serialize;
 
-use super::super::Refused;
+use super::super::{CBOR, Refused};
 use crate::AccountError;
 
 /// What hyper sends.
@@ -56,12 +56,48 @@ fn with(status: StatusCode, kind: &'static str, body: Bytes) -> Answer {
     answer
 }
 
-/// The same value, zipped if the client takes that. Ciphertext hardly shrinks, its base64 does: by a quarter.
-pub(super) fn zipped(head: &Parts, value: &impl Serialize) -> Result<Answer, AccountError> {
+/// In what a client takes a page of the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Ciphertext as it is: as small as zipped JSON, for a tenth of the work.
+    Cbor,
+    Zipped,
+    Plain,
+}
+
+impl Form {
+    pub(super) fn wanted(head: &Parts) -> Self {
+        let names = |name, what| {
+            let mut values = head.headers.get_all(name).iter();
+            values.any(|value| value.to_str().is_ok_and(|value| value.contains(what)))
+        };
+        if names(header::ACCEPT, CBOR) {
+            Self::Cbor
+        } else if names(header::ACCEPT_ENCODING, "gzip") {
+            Self::Zipped
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// A large value. It takes a while to write: not on a thread that others need.
+pub(super) fn large(value: &impl Serialize, form: Form) -> Result<Answer, AccountError> {
+    match form {
+        Form::Cbor => {
+            let mut body = Vec::new();
+            ciborium::into_writer(value, &mut body).map_err(|_| AccountError::Unavailable)?;
+            Ok(with(StatusCode::OK, CBOR, body.into()))
+        }
+        Form::Zipped => zipped(value),
+        Form::Plain => json(value),
+    }
+}
+
+/// Ciphertext hardly shrinks, its base64 does: by a quarter.
+fn zipped(value: &impl Serialize) -> Result<Answer, AccountError> {
     let body = serde_json::to_vec(value).map_err(|_| AccountError::Unavailable)?;
-    let accepts = head.headers.get_all(header::ACCEPT_ENCODING).iter();
-    let mut accepts = accepts.filter_map(|value| value.to_str().ok());
-    if body.len() < WORTH || !accepts.any(|value| value.contains("gzip")) {
+    if body.len() < WORTH {
         return Ok(with(StatusCode::OK, "application/json", body.into()));
     }
     let mut zip = GzEncoder::new(Vec::with_capacity(body.len()), Compression::fast());

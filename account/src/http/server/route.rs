@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Shared,
-    answer::{self, Answer},
+    answer::{self, Answer, Form},
 };
 use crate::{
     Account, AccountError, SignedRequest, UsageReport, clock,
@@ -110,10 +110,13 @@ impl Known {
             account,
             environment,
         } = self;
-        let page = shared
-            .call(move || account.changes(&environment, &cursor, limit, clock::now()))
-            .await?;
-        answer::zipped(head, &page)
+        let form = Form::wanted(head);
+        shared
+            .call(move || {
+                let page = account.changes(&environment, &cursor, limit, clock::now())?;
+                answer::large(&page, form)
+            })
+            .await
     }
 
     async fn wait(self, head: &Parts, shared: &Shared) -> Answered {

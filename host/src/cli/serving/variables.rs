@@ -90,7 +90,9 @@ impl Variables {
                 )
             })
         };
-        let home = set("HOME").map_or_else(|| VENDORS_HOME.into(), PathBuf::from);
+        // Container engines say `/` for a user of whom the image knows nothing.
+        let home = set("HOME").filter(|home| home != "/");
+        let home = home.map_or_else(|| VENDORS_HOME.into(), PathBuf::from);
         let tls_cert = set("OP_TLS_CERT_FILE").map(PathBuf::from);
         if tls_cert.is_none() && set("OP_TLS_USE_LETSENCRYPT").is_some() {
             return Err(Failure::usage(
@@ -185,6 +187,8 @@ mod tests {
         );
         assert_eq!(none.sync_timeout, Duration::from_secs(10));
         assert!(none.notes.is_empty());
+        let unknown = of(&[("HOME", "/")]).unwrap();
+        assert_eq!(unknown.data_dir(), none.data_dir());
     }
 
     #[test]

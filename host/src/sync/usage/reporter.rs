@@ -229,29 +229,26 @@ impl Reporter {
 
     fn send_file(&mut self, path: &PathBuf) -> Result<(), Stop> {
         let mut lines = Lines::open(path)?;
-        let done = match &self.acknowledged {
-            Some((at, done)) if at == path => *done,
-            _ => {
-                self.acknowledged = None;
-                0
-            }
+        let mut acknowledged = match &self.acknowledged {
+            Some((at, reports)) if at == path => *reports,
+            _ => 0,
         };
-        // Those that it has acknowledged are read over.
-        let mut left = done;
+        let mut read = 0;
         loop {
+            // Those that it has acknowledged are read over.
+            let most = match acknowledged.saturating_sub(read) {
+                0 => BATCH,
+                left => left.min(BATCH),
+            };
             let mut content = Content::default();
-            let is_more =
-                content.read_some(&mut lines, if left > 0 { left.min(BATCH) } else { BATCH })?;
+            content.read_some(&mut lines, most)?;
             let batch = content.reports;
-            if left > 0 && !batch.is_empty() {
-                left = left.saturating_sub(batch.len());
-                continue;
-            }
             if batch.is_empty() {
-                if is_more {
-                    continue;
-                }
                 break;
+            }
+            read += batch.len();
+            if read <= acknowledged {
+                continue;
             }
             match self.send(&batch) {
                 Ok(()) => {}
@@ -264,10 +261,8 @@ impl Reporter {
                 }
                 Err(stop) => return Err(stop),
             }
-            let (_, done) = self
-                .acknowledged
-                .get_or_insert_with(|| (path.clone(), done));
-            *done += batch.len();
+            acknowledged = read;
+            self.acknowledged = Some((path.clone(), read));
         }
         std::fs::remove_file(path)?;
         self.acknowledged = None;

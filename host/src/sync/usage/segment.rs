@@ -139,23 +139,23 @@ impl Content {
     pub(super) fn read(path: &Path) -> io::Result<Self> {
         let mut lines = Lines::open(path)?;
         let mut content = Self::default();
-        while content.read_some(&mut lines, usize::MAX)? {}
+        content.read_some(&mut lines, usize::MAX)?;
         Ok(content)
     }
 
-    /// So many more reports at most; whether there were any lines left. A file may be large, what is sent is not.
-    pub(super) fn read_some(&mut self, lines: &mut Lines, most: usize) -> io::Result<bool> {
+    /// Until it has so many reports, or there are no lines left. A file may be large, what is sent is not.
+    pub(super) fn read_some(&mut self, lines: &mut Lines, most: usize) -> io::Result<()> {
         while self.reports.len() < most {
             lines.line.clear();
             if lines.file.read_until(b'\n', &mut lines.line)? == 0 {
-                return Ok(false);
+                return Ok(());
             }
             let line = lines.line.strip_suffix(b"\n").unwrap_or(&lines.line);
             if !line.is_empty() {
                 self.take(line);
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The files that this one stands in for.
