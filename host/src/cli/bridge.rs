@@ -129,7 +129,11 @@ impl LowBridge {
 impl LowRun {
     fn run(self, session: &Session) -> Done {
         log::start(self.log_level.as_deref())?;
-        let listen = self.listen.as_deref().map(parse_listen).transpose()?;
+        let listen = self
+            .listen
+            .as_deref()
+            .map(|text| parse_listen("--listen", text))
+            .transpose()?;
         let operator = session.operator()?;
         let place = session.place()?;
         let mut bridge = self.source.start(place, operator)?;
