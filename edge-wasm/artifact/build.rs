@@ -14,8 +14,18 @@ use std::{
 const TARGET: &str = "wasm32-wasip2";
 const PREBUILT: &str = "SEKISHO_EDGE_PREBUILT";
 /// Package, file, and the variable that carries its path to `lib.rs`.
-const COMPONENTS: [(&str, &str, &str); 2] = [
+const COMPONENTS: [(&str, &str, &str); 4] = [
     ("sekisho-edge", "sekisho_edge.wasm", "SEKISHO_EDGE_WASM"),
+    (
+        "sekisho-plug-feed",
+        "sekisho_plug_feed.wasm",
+        "SEKISHO_PLUG_FEED_WASM",
+    ),
+    (
+        "sekisho-plug-bundle",
+        "sekisho_plug_bundle.wasm",
+        "SEKISHO_PLUG_BUNDLE_WASM",
+    ),
     ("sekisho-hello", "sekisho_hello.wasm", "SEKISHO_HELLO_WASM"),
 ];
 /// simd128 is what every runtime takes; it makes AES and SHA a quarter faster (runtimes.md §3.2). The stack is a quarter
@@ -26,13 +36,14 @@ const FLAGS: [&str; 2] = [
     "-Clink-arg=-zstack-size=262144",
 ];
 /// What the components are made of, from the workspace's root.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "Cargo.toml",
     "Cargo.lock",
     "core/Cargo.toml",
     "core/src",
     "edge-wasm/Cargo.toml",
     "edge-wasm/src",
+    "edge-wasm/plugs",
     "benches/hello-component",
     "wit",
 ];

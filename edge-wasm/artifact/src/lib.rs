@@ -6,6 +6,12 @@ pub const WASM: &[u8] = include_bytes!(env!("SEKISHO_EDGE_WASM"));
 /// Where it lies on the machine that built it: for tests and tools that want a file.
 pub const WASM_PATH: &str = env!("SEKISHO_EDGE_WASM");
 
+/// The plug that reads from a host's feed.
+pub const PLUG_FEED_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_FEED_WASM"));
+
+/// The plug that reads what is part of the component.
+pub const PLUG_BUNDLE_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_BUNDLE_WASM"));
+
 /// A component that answers `hello` to everything, carried the same way: the benches' yardstick.
 pub const HELLO_WASM: &[u8] = include_bytes!(env!("SEKISHO_HELLO_WASM"));
 
