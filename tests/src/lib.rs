@@ -8,6 +8,7 @@
 //! | [`memory`] | `Records` in memory, with an account's rules for writes |
 //! | [`records_suite`] | what every `Records` must do |
 //! | [`cases`] | `cases/*.json`, read and run over any [`cases::Carrier`] |
+//! | [`published`] | a published set in memory, a store that tampers, and the carrier over them |
 //! | [`native`] | the carrier that calls `core::rest::answer` itself |
 //! | `hosted` | the carrier over the host and its engines (feature `host`) |
 //! | [`vectors`] | `vectors/**`, read and checked |
@@ -26,6 +27,7 @@ pub mod cases;
 pub mod hosted;
 pub mod memory;
 pub mod native;
+pub mod published;
 pub mod records_suite;
 pub mod rng;
 #[cfg(feature = "host")]
