@@ -11,6 +11,7 @@
 //! | [`activity`], [`metrics`] | the newest accesses, and what is counted |
 //! | [`clock`], [`random`] | time and randomness, taken once each |
 //! | [`health`] | how synchronisation is |
+//! | [`edge`] | components for runtimes that are not ours, and their feed |
 //! | [`import`] | a 1PUX export becomes vaults |
 //! | [`credentials`] | `OP_SESSION` in all its forms |
 //!
@@ -28,6 +29,7 @@
 pub mod activity;
 pub mod clock;
 pub mod credentials;
+pub mod edge;
 pub mod engine;
 pub mod events;
 pub mod health;

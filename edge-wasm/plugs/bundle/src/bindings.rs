@@ -12,6 +12,6 @@
 )]
 
 wit_bindgen::generate!({
-    path: "../../../wit/bundle.wit",
+    path: "../../../wit/bundle",
     world: "reader",
 });

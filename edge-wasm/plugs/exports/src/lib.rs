@@ -66,7 +66,8 @@ macro_rules! plug {
 
         #[allow(unsafe_code, reason = "generated glue")]
         mod export {
-            $crate::bindings::export_plug!(super::OnlyExports with_types_in $crate::bindings);
+            use super::OnlyExports;
+            $crate::bindings::export_plug!(OnlyExports with_types_in $crate::bindings);
         }
     };
 }
