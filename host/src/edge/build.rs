@@ -5,6 +5,7 @@
 
 mod baked;
 mod data;
+mod folder;
 
 use sekisho_edge_artifact as artifact;
 use wac_graph::{
@@ -12,8 +13,11 @@ use wac_graph::{
     types::{ItemKind, Package, Type, Types, WorldId, validate_target},
 };
 
-pub use self::baked::{BakeError, bake};
 use self::data::data_component;
+pub use self::{
+    baked::{BakeError, bake},
+    folder::Folder,
+};
 
 /// Where the component shall run, and where its records come from.
 #[derive(Debug, Clone)]
@@ -125,7 +129,10 @@ mod tests {
     #[test]
     fn what_wants_more_than_a_runtime_gives_is_refused() {
         let alone = check(artifact::WASM, artifact::RUNTIME_WASMTIME).unwrap_err();
-        assert!(alone.to_string().contains("sekisho:vault/records"), "{alone}");
+        assert!(
+            alone.to_string().contains("sekisho:vault/records"),
+            "{alone}"
+        );
         let fed = build(&Target::Wasmtime).unwrap();
         let offline = check(&fed, artifact::RUNTIME_BUNDLE).unwrap_err();
         let wanted = "wasi:http/outgoing-handler";
