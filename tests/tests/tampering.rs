@@ -350,14 +350,14 @@ fn a_publisher_without_tokens_cannot_move_an_item() {
             demo,
             sekisho_core::records::ItemRecord {
                 id: login.id,
-                ..note.clone()
+                ..note
             },
         ),
         (
             demo,
             sekisho_core::records::ItemRecord {
                 version: login.version + 1,
-                ..login.clone()
+                ..login
             },
         ),
     ];
