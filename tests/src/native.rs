@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use sekisho_core::{
-    records::Records,
+    records::{Fault, Records},
     rest::{ActivityPage, ActivityQuery, PEER_HEADER, Ports, Usage, UsageEvent, answer},
     time::Timestamp,
 };
@@ -81,7 +81,7 @@ impl NativeCarrier {
     }
 }
 
-/// What core answers over these records.
+/// What core answers over these records; its body must not break off.
 pub fn answer_over(
     records: &dyn Records,
     usage: &dyn Usage,
@@ -89,6 +89,17 @@ pub fn answer_over(
     rng: &mut LabelledRng,
     request: &http::Request<Vec<u8>>,
 ) -> RawAnswer {
+    try_answer_over(records, usage, now, rng, request).unwrap()
+}
+
+/// What core answers over these records, or why its body broke off.
+pub fn try_answer_over(
+    records: &dyn Records,
+    usage: &dyn Usage,
+    now: Timestamp,
+    rng: &mut LabelledRng,
+    request: &http::Request<Vec<u8>>,
+) -> Result<RawAnswer, Fault> {
     let mut ports = Ports {
         records,
         usage,
@@ -97,18 +108,18 @@ pub fn answer_over(
     };
     let (head, mut body) = answer(request, &mut ports).into_parts();
     let mut bytes = Vec::new();
-    while let Some(chunk) = body.next_chunk(records).unwrap() {
+    while let Some(chunk) = body.next_chunk(records)? {
         bytes.extend_from_slice(&chunk);
     }
     let headers = head.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         (name.as_str().to_owned(), value.into_owned())
     });
-    RawAnswer {
+    Ok(RawAnswer {
         status: head.status.as_u16(),
         headers: headers.collect(),
         body: bytes,
-    }
+    })
 }
 
 impl Carrier for NativeCarrier {

@@ -5,14 +5,22 @@
     reason = "a test that panics is a test that fails"
 )]
 
-use sekisho_core::published::{EdgeKeys, Published, accept, names};
+use proptest::prelude::*;
+use sekisho_core::{
+    cache::Snapshot,
+    id::ItemId,
+    published::{Digest, EdgeKeys, Published, accept, names},
+    records::{ItemRecord, Records, TitleMark},
+    seal::Sealed,
+    sync::{Plan, Step},
+};
 use sekisho_tests::{
     cases,
-    memory::Mood,
+    memory::{Chunks, Mood},
     native::Native,
-    published::{MemoryObjects, OverPublished, PublishedRecords, keys},
+    published::{MemoryObjects, OverPublished, PublishedRecords, keys, pointer_to},
     records_suite,
-    world::NOW,
+    world::{NOW, World},
 };
 
 #[test]
@@ -46,4 +54,92 @@ fn who_accepts_a_set_finds_every_object_of_it() {
     let read = EdgeKeys::parse(text.expose()).unwrap();
     assert_eq!(accept(&bytes, Some(&pointer), &store, &read), Ok(pointer));
     assert!(Published::new(&store, &read).pointer().is_ok());
+}
+
+/// The world with so many further items in its vault `ops`, a few of which share a title.
+fn grown(items: &[([u8; 16], u8, bool)]) -> Snapshot {
+    let world = World::get();
+    let mut snapshot = world.snapshot();
+    let (_, like) = world.record("ops-note");
+    let steps = items.iter().map(|(id, title, archived)| {
+        let item = ItemRecord {
+            id: ItemId::from_entropy(*id),
+            version: 1 + u64::from(*title),
+            archived: *archived,
+            marks: [TitleMark([*title; 16]), TitleMark([title / 2; 16])],
+            // Large enough that a few hundred do not fit into one node.
+            overview: Sealed::from_bytes(vec![*title; 400]),
+            ..like.clone()
+        };
+        Step::PutItem(world.vaults["ops"].id, item.into())
+    });
+    let head = snapshot.head().unwrap().clone();
+    snapshot.apply_in_place(&Plan::restore(steps.collect(), head, String::new()));
+    snapshot
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_large_vault_reads_as_its_snapshot_does(
+        items in proptest::collection::vec((any::<[u8; 16]>(), 0u8..40, any::<bool>()), 0..600),
+        absent in any::<[u8; 16]>(), page in 1u32..80,
+    ) {
+        let snapshot = grown(&items);
+        let store = MemoryObjects::of(&snapshot, &Chunks::new());
+        let (keys, vault) = (keys(), World::get().vaults["ops"].id);
+        let published = Published::new(&store, &keys);
+        prop_assert_eq!(published.list(&vault, None, u32::MAX), snapshot.list(&vault, None, u32::MAX));
+        let absent = ItemId::from_entropy(absent);
+        let ids = items.iter().map(|(id, ..)| ItemId::from_entropy(*id)).chain([absent, ItemId::MIN, ItemId::MAX]);
+        for id in ids.step_by(7).chain([absent]) {
+            prop_assert_eq!(published.list(&vault, Some(&id), page), snapshot.list(&vault, Some(&id), page));
+            let held = snapshot.item(&vault, &id).map(|item| (**item).clone());
+            prop_assert_eq!(published.version(&vault, &id), held.as_ref().map(|item| item.version).map_err(|fault| *fault));
+            prop_assert_eq!(published.item(&vault, &id), held);
+        }
+        for title in 0..41 {
+            let mark = TitleMark([title; 16]);
+            let found = published.find(&vault, &mark);
+            prop_assert_eq!(found, snapshot.find(&vault, &mark));
+        }
+        let named = names(&store, &published.pointer().unwrap().root).unwrap();
+        prop_assert!(named.iter().eq(store.stored().objects.keys()));
+    }
+
+    /// A publisher is believed, and yet nothing it writes makes a reader panic or loop.
+    #[test]
+    fn any_bytes_under_a_good_pointer_are_an_answer(
+        mut junk in proptest::collection::vec(any::<u8>(), 0..200), kind in 0u8..3, place in 0usize..3,
+    ) {
+        junk.insert(0, kind);
+        let store = MemoryObjects::of_world();
+        let world = World::get();
+        let name = Digest::of(&junk);
+        store.stored().objects.insert(name, junk);
+        let keys = keys();
+        let mut pointer = Published::new(&store, &keys).pointer().unwrap().clone();
+        let root = store.stored().objects[&pointer.root].clone();
+        pointer.root = if place == 0 {
+            name
+        } else {
+            // The last two names of a root are its trees.
+            let mut root = root;
+            let from = root.len() - 32 * place;
+            root[from..from + 32].copy_from_slice(name.as_bytes());
+            let name = Digest::of(&root);
+            store.stored().objects.insert(name, root);
+            name
+        };
+        store.stored().pointer = Some(pointer_to(pointer.root, &pointer.head).write(&keys));
+        let published = Published::new(&store, &keys);
+        let (demo, login) = world.record("login");
+        let _ = published.token(&world.token_record("rw").id);
+        let _ = published.signing_keys();
+        let _ = published.list(&demo, None, 10);
+        let _ = published.find(&demo, &login.marks[0]);
+        let _ = names(&store, &pointer.root);
+        prop_assert!(place != 0 || published.item(&demo, &login.id).is_err());
+    }
 }

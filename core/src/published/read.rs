@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::cell::{OnceCell, RefCell};
 
 use super::{
-    EdgeKeys, Objects, Pointer,
+    EdgeKeys, FileChunks, Objects, Pointer,
     codec::{self, ItemEntry, Root, VaultEntry},
     layout::mark_key,
     load,
@@ -54,6 +54,18 @@ impl<'k, O: Objects> Published<'k, O> {
     /// The pointer whose set is read.
     pub fn pointer(&self) -> Result<&Pointer, Fault> {
         self.set().map(|(pointer, _)| pointer)
+    }
+
+    /// The chunks of an item's files by name.
+    pub fn files(&self, vault: &VaultId, item: &ItemId) -> Result<Vec<FileChunks>, Fault> {
+        let Some(table) = self.item_entry(vault, item)?.chunks else {
+            return Ok(Vec::new());
+        };
+        let files = codec::read_chunks(&load(&self.objects, &table)?)?;
+        let files = files.into_iter();
+        Ok(files
+            .map(|(file, chunks)| FileChunks { file, chunks })
+            .collect())
     }
 
     /// Looks again: the next answer comes from the set that is current then. For who has written.

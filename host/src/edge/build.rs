@@ -5,7 +5,6 @@
 
 mod baked;
 mod data;
-mod folder;
 
 use sekisho_edge_artifact as artifact;
 use wac_graph::{
@@ -13,11 +12,8 @@ use wac_graph::{
     types::{ItemKind, Package, Type, Types, WorldId, validate_target},
 };
 
+pub use self::baked::{BakeError, bake};
 use self::data::data_component;
-pub use self::{
-    baked::{BakeError, bake},
-    folder::Folder,
-};
 
 /// Where the component shall run, and where its records come from.
 #[derive(Debug, Clone)]

@@ -8,7 +8,10 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use sekisho_host::{
-    edge::build::{BakeError, BuildError, Folder, Target, bake, build},
+    edge::{
+        build::{BakeError, BuildError, Target, bake, build},
+        publish::Directory,
+    },
     random::SystemRandom,
 };
 use serde_json::json;
@@ -84,7 +87,7 @@ impl LowBuild {
             (Runtime::Bundle, Some(from)) => {
                 let keys = self.whose.edge_keys()?;
                 let max_stale = self.max_stale.map(|seconds| seconds.0);
-                let set = bake(&Folder::at(from.clone()), &keys, max_stale, &SystemRandom)
+                let set = bake(&Directory::open(from), &keys, max_stale, &SystemRandom)
                     .map_err(|error| unbaked(from, &error))?;
                 let size = set.len();
                 Ok((Target::Bundle(set), Some(size)))
