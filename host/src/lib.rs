@@ -9,9 +9,9 @@
 //! | [`live`] | the set that is served, behind one swap |
 //! | [`events`] | what each swap changed, as a stream |
 //! | [`activity`], [`metrics`] | the newest accesses, and what is counted |
-//! | [`edge`] | sealed records for where this host is not |
 //! | [`clock`], [`random`] | time and randomness, taken once each |
 //! | [`health`] | how synchronisation is |
+//! | [`edge`] | components for runtimes that are not ours, and their feed |
 //! | [`import`] | a 1PUX export becomes vaults |
 //! | [`credentials`] | `OP_SESSION` in all its forms |
 //!

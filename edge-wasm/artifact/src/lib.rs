@@ -6,6 +6,18 @@ pub const WASM: &[u8] = include_bytes!(env!("SEKISHO_EDGE_WASM"));
 /// Where it lies on the machine that built it: for tests and tools that want a file.
 pub const WASM_PATH: &str = env!("SEKISHO_EDGE_WASM");
 
+/// The plug that reads from a host's feed.
+pub const PLUG_FEED_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_FEED_WASM"));
+
+/// The plug that reads what is part of the component.
+pub const PLUG_BUNDLE_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_BUNDLE_WASM"));
+
+/// What `wasmtime serve` gives to a component and wants of it, as WIT in its binary form.
+pub const RUNTIME_WASMTIME: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/wasmtime.world.wasm"));
+
+/// The same for a component that holds all its records.
+pub const RUNTIME_BUNDLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bundle.world.wasm"));
+
 /// A component that answers `hello` to everything, carried the same way: the benches' yardstick.
 pub const HELLO_WASM: &[u8] = include_bytes!(env!("SEKISHO_HELLO_WASM"));
 
