@@ -94,7 +94,10 @@ fn encode_world(root: &Path, runtime: &str) -> anyhow::Result<()> {
     let package = resolve.push_file(file)?;
     let encoded = wit_component::encode(&resolve, package)?;
     let out = env::var_os("OUT_DIR").ok_or_else(|| anyhow::anyhow!("cargo runs this"))?;
-    std::fs::write(Path::new(&out).join(format!("{runtime}.world.wasm")), encoded)?;
+    std::fs::write(
+        Path::new(&out).join(format!("{runtime}.world.wasm")),
+        encoded,
+    )?;
     Ok(())
 }
 

@@ -13,7 +13,8 @@ pub const PLUG_FEED_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_FEED_WASM"))
 pub const PLUG_BUNDLE_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_BUNDLE_WASM"));
 
 /// What `wasmtime serve` gives to a component and wants of it, as WIT in its binary form.
-pub const RUNTIME_WASMTIME: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/wasmtime.world.wasm"));
+pub const RUNTIME_WASMTIME: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/wasmtime.world.wasm"));
 
 /// The same for a component that holds all its records.
 pub const RUNTIME_BUNDLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bundle.world.wasm"));

@@ -125,7 +125,10 @@ mod tests {
     #[test]
     fn what_wants_more_than_a_runtime_gives_is_refused() {
         let alone = check(artifact::WASM, artifact::RUNTIME_WASMTIME).unwrap_err();
-        assert!(alone.to_string().contains("sekisho:vault/records"), "{alone}");
+        assert!(
+            alone.to_string().contains("sekisho:vault/records"),
+            "{alone}"
+        );
         let fed = build(&Target::Wasmtime).unwrap();
         let offline = check(&fed, artifact::RUNTIME_BUNDLE).unwrap_err();
         let wanted = "wasi:http/outgoing-handler";

@@ -62,7 +62,9 @@ impl Set {
         };
         let index = self.fan + FAN;
         let length = end.checked_sub(begin)?.checked_mul(ENTRY)?;
-        let entries = self.source.read(index + begin.checked_mul(ENTRY)?, length)?;
+        let entries = self
+            .source
+            .read(index + begin.checked_mul(ENTRY)?, length)?;
         let mut entries = entries.chunks_exact(ENTRY as usize);
         let entry = entries.find(|entry| entry.starts_with(name.as_bytes()))?;
         self.source

@@ -76,12 +76,7 @@ impl<I: Instance> wit::Guest for Exports<I> {
         item.map(whole_item).map_err(fault)
     }
 
-    fn chunk(
-        vault: String,
-        item: String,
-        file: String,
-        index: u32,
-    ) -> Result<Vec<u8>, wit::Fault> {
+    fn chunk(vault: String, item: String, file: String, index: u32) -> Result<Vec<u8>, wit::Fault> {
         let (vault, item) = place(&vault, &item)?;
         let file = FileId::parse(&file).map_err(missing)?;
         I::with(|plug| plug.chunk(&vault, &item, &file, index)).map_err(fault)

@@ -115,16 +115,12 @@ fn request(address: &Address, question: &Question<'_>) -> Result<OutgoingRequest
         WasiMethod::Post
     };
     request.set_method(&method).map_err(drop_it)?;
-    request
-        .set_scheme(Some(&address.scheme))
-        .map_err(drop_it)?;
+    request.set_scheme(Some(&address.scheme)).map_err(drop_it)?;
     request
         .set_authority(Some(&address.authority))
         .map_err(drop_it)?;
     let path = format!("{}{}", address.path, question.path);
-    request
-        .set_path_with_query(Some(&path))
-        .map_err(drop_it)?;
+    request.set_path_with_query(Some(&path)).map_err(drop_it)?;
     Ok(request)
 }
 

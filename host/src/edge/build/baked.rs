@@ -76,7 +76,10 @@ fn lay_out(keys: &[u8], pointer: &[u8], objects: &BTreeMap<Digest, Vec<u8>>) -> 
     for count in fan {
         out.extend(number(count)?);
     }
-    debug_assert_eq!(out.len(), HEADER + keys.len() + pointer.len() + 4 * fan.len());
+    debug_assert_eq!(
+        out.len(),
+        HEADER + keys.len() + pointer.len() + 4 * fan.len()
+    );
     let mut offset = out.len() + objects.len() * ENTRY;
     for (name, bytes) in objects {
         out.extend_from_slice(name.as_bytes());
