@@ -16,7 +16,7 @@ use wit_parser::Resolve;
 const TARGET: &str = "wasm32-wasip2";
 const PREBUILT: &str = "SEKISHO_EDGE_PREBUILT";
 /// Package, file, and the variable that carries its path to `lib.rs`.
-const COMPONENTS: [(&str, &str, &str); 4] = [
+const COMPONENTS: [(&str, &str, &str); 5] = [
     ("sekisho-edge", "sekisho_edge.wasm", "SEKISHO_EDGE_WASM"),
     (
         "sekisho-plug-feed",
@@ -27,6 +27,11 @@ const COMPONENTS: [(&str, &str, &str); 4] = [
         "sekisho-plug-bundle",
         "sekisho_plug_bundle.wasm",
         "SEKISHO_PLUG_BUNDLE_WASM",
+    ),
+    (
+        "sekisho-frozen",
+        "sekisho_frozen.wasm",
+        "SEKISHO_FROZEN_WASM",
     ),
     ("sekisho-hello", "sekisho_hello.wasm", "SEKISHO_HELLO_WASM"),
 ];
@@ -40,7 +45,7 @@ const FLAGS: [&str; 2] = [
     "-Clink-arg=-zstack-size=262144",
 ];
 /// What the components are made of, from the workspace's root.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 11] = [
     "Cargo.toml",
     "Cargo.lock",
     "core/Cargo.toml",
@@ -49,6 +54,8 @@ const SOURCES: [&str; 9] = [
     "edge-wasm/src",
     "edge-wasm/plugs",
     "benches/hello-component",
+    "tests/frozen",
+    "tests/src/rng.rs",
     "wit",
 ];
 

@@ -19,6 +19,9 @@ pub const RUNTIME_WASMTIME: &[u8] =
 /// The same for a component that holds all its records.
 pub const RUNTIME_BUNDLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bundle.world.wasm"));
 
+/// A clock that stands still and random bytes that repeat themselves: for tests, in place of a runtime's own.
+pub const FROZEN_WASM: &[u8] = include_bytes!(env!("SEKISHO_FROZEN_WASM"));
+
 /// A component that answers `hello` to everything, carried the same way: the benches' yardstick.
 pub const HELLO_WASM: &[u8] = include_bytes!(env!("SEKISHO_HELLO_WASM"));
 

@@ -102,7 +102,7 @@ enum LowCommand {
     /// A 1Password account behind this one.
     #[command(subcommand)]
     Bridge(bridge::LowBridge),
-    /// The API where this host is not.
+    /// The API where this host is not: components for other runtimes.
     #[command(subcommand)]
     Edge(edge::LowEdge),
     /// Take over a 1Password export.

@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{
     Session, bridge,
     duration::{Seconds, parse_listen},
+    edge::LowFeed,
     failure::{Done, Failure},
     log, output,
 };
@@ -47,6 +48,9 @@ pub(super) struct LowUp {
         default_value_t = 100
     )]
     max_inline: u32,
+    /// Feed edges that run elsewhere, under /edge/v1/ beside the API: `read`, or `write` to take their clients' writes too.
+    #[arg(long, value_name = "HOW", env = "SEKISHO_FEED", value_enum)]
+    feed: Option<LowFeed>,
     /// Show /metrics only to who brings this bearer; without it, to everybody, as 1Password Connect does.
     #[arg(
         long,
@@ -106,6 +110,7 @@ impl LowUp {
             max_inline: u64::from(self.max_inline) * 1024,
             replica: place.replica(),
             metrics,
+            feed: LowFeed::decide(self.feed, &prepared.credentials),
         };
         let done = runtime()?.block_on(until_stopped(session, place, &prepared, serving));
         // After the host: a client's write that is under way is done first.

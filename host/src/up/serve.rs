@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use sekisho_account::LocalDevice;
 use sekisho_host::{
-    Host, HostConfig, RunningHost, engine::EngineKind, metrics::MetricsAccess,
+    Host, HostConfig, RunningHost, edge::FeedConfig, engine::EngineKind, metrics::MetricsAccess,
     sync::AccountUpstream,
 };
 
@@ -24,6 +24,7 @@ pub(crate) struct Serving {
     pub(crate) max_inline: u64,
     pub(crate) replica: PathBuf,
     pub(crate) metrics: MetricsAccess,
+    pub(crate) feed: Option<FeedConfig>,
 }
 
 /// Starts, and comes back when the first client can be served.
@@ -38,6 +39,7 @@ pub(crate) async fn serve(prepared: &Prepared, serving: Serving) -> Result<Runni
         max_stale: serving.max_stale,
         max_inline: serving.max_inline,
         metrics: serving.metrics,
+        feed: serving.feed,
         ..HostConfig::new(
             upstream,
             credentials.trust(),

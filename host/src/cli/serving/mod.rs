@@ -29,6 +29,7 @@ pub(super) use self::{identity::Identity, variables::Variables};
 use super::{
     Session,
     duration::{Seconds, parse_listen},
+    edge::LowFeed,
     failure::{Done, Failure},
     log, output,
     up::{Stop, reachable, runtime},
@@ -103,6 +104,9 @@ struct LowServing {
         default_value_t = 64
     )]
     usage_limit: u32,
+    /// Feed edges that run elsewhere, under /edge/v1/ beside the API: `read`, or `write` to take their clients' writes too.
+    #[arg(long, value_name = "HOW", env = "SEKISHO_FEED", value_enum)]
+    feed: Option<LowFeed>,
     /// Show /metrics only to who brings this bearer; without it, to everybody, as 1Password Connect does.
     #[arg(
         long,
@@ -243,6 +247,7 @@ impl LowServing {
                 ..Limits::default()
             },
             metrics,
+            feed: LowFeed::decide(self.feed, credentials),
             ..HostConfig::new(
                 upstream,
                 credentials.trust(),
