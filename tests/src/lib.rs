@@ -12,6 +12,7 @@
 //! | [`native`] | the carrier that calls `core::rest::answer` itself |
 //! | `hosted` | the carrier over the host and its engines (feature `host`) |
 //! | [`vectors`] | `vectors/**`, read and checked |
+//! | `edge` | the carriers over `wasmtime serve` (feature `host`) |
 //! | `binary` | the real binary, run and asked as a user would (feature `host`) |
 //! | `sdk` | the vendor's SDKs and what they are shown (feature `host`) |
 #![allow(
@@ -23,6 +24,8 @@
 #[cfg(feature = "host")]
 pub mod binary;
 pub mod cases;
+#[cfg(feature = "host")]
+pub mod edge;
 #[cfg(feature = "host")]
 pub mod hosted;
 pub mod memory;
