@@ -16,7 +16,7 @@ use wit_parser::Resolve;
 const TARGET: &str = "wasm32-wasip2";
 const PREBUILT: &str = "SEKISHO_EDGE_PREBUILT";
 /// Package, file, and the variable that carries its path to `lib.rs`.
-const COMPONENTS: [(&str, &str, &str); 5] = [
+const COMPONENTS: [(&str, &str, &str); 7] = [
     ("sekisho-edge", "sekisho_edge.wasm", "SEKISHO_EDGE_WASM"),
     (
         "sekisho-plug-feed",
@@ -33,10 +33,20 @@ const COMPONENTS: [(&str, &str, &str); 5] = [
         "sekisho_frozen.wasm",
         "SEKISHO_FROZEN_WASM",
     ),
+    (
+        "sekisho-plug-spin",
+        "sekisho_plug_spin.wasm",
+        "SEKISHO_PLUG_SPIN_WASM",
+    ),
+    (
+        "sekisho-spin-publish",
+        "sekisho_spin_publish.wasm",
+        "SEKISHO_SPIN_PUBLISH_WASM",
+    ),
     ("sekisho-hello", "sekisho_hello.wasm", "SEKISHO_HELLO_WASM"),
 ];
 /// What runtimes give, `wit/runtimes/<name>.wit`, as the components that the check of a composition reads.
-const RUNTIMES: [&str; 2] = ["wasmtime", "bundle"];
+const RUNTIMES: [&str; 3] = ["wasmtime", "bundle", "spin"];
 /// simd128 is what every runtime takes; it makes AES and SHA a quarter faster (runtimes.md §3.2). The stack is a quarter
 /// of what the linker gives: a runtime looks through the whole memory for what to wipe after each request, which is a
 /// fifteenth of a read's cost with a stack of 1 MiB. The deepest JSON and filters that are taken fit (`tests/abuse.rs`).

@@ -22,6 +22,15 @@ pub const RUNTIME_BUNDLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bund
 /// A clock that stands still and random bytes that repeat themselves: for tests, in place of a runtime's own.
 pub const FROZEN_WASM: &[u8] = include_bytes!(env!("SEKISHO_FROZEN_WASM"));
 
+/// The plug that reads from Spin's key-value store.
+pub const PLUG_SPIN_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_SPIN_WASM"));
+
+/// The component that takes published sets into that store. It is whole as it is.
+pub const SPIN_PUBLISH_WASM: &[u8] = include_bytes!(env!("SEKISHO_SPIN_PUBLISH_WASM"));
+
+/// What Spin gives to a component and wants of it.
+pub const RUNTIME_SPIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/spin.world.wasm"));
+
 /// A component that answers `hello` to everything, carried the same way: the benches' yardstick.
 pub const HELLO_WASM: &[u8] = include_bytes!(env!("SEKISHO_HELLO_WASM"));
 

@@ -2,6 +2,7 @@
 
 mod build;
 mod keys;
+mod publish;
 
 use clap::{Subcommand, ValueEnum};
 use sekisho_account::Credentials;
@@ -14,6 +15,8 @@ use super::{Session, failure::Done};
 pub(super) enum LowEdge {
     /// Make the component for a runtime.
     Build(build::LowBuild),
+    /// Bring sealed records to a store that edges read.
+    Publish(publish::LowPublish),
     /// Print what an edge of a Connect server is told, once.
     Keys(keys::LowKeys),
 }
@@ -22,6 +25,7 @@ impl LowEdge {
     pub(super) fn run(self, session: &Session) -> Done {
         match self {
             Self::Build(low) => low.run(session),
+            Self::Publish(low) => low.run(session),
             Self::Keys(low) => low.run(),
         }
     }

@@ -24,7 +24,8 @@ use sekisho_host::{
 };
 use serde_json::json;
 
-use self::{identity::Identity, reload::Reload, variables::Variables};
+use self::reload::Reload;
+pub(super) use self::{identity::Identity, variables::Variables};
 use super::{
     Session,
     duration::{Seconds, parse_listen},
@@ -257,7 +258,7 @@ impl LowServing {
 }
 
 /// Ours within the vendor's, which holds other files and may hold other servers: these are left as they are.
-fn data_dir(variables: &Variables, identity: &Identity, session: &Session) -> PathBuf {
+pub(super) fn data_dir(variables: &Variables, identity: &Identity, session: &Session) -> PathBuf {
     let dir = session.given_dir.clone();
     let dir = dir.unwrap_or_else(|| variables.data_dir());
     let server = identity.credentials.environment();
