@@ -42,7 +42,7 @@ Examples:
   sekisho edge publish --to published && sekisho edge build --runtime bundle --from published --max-stale 30d --out edge.wasm
   wasmtime serve -S cli --addr 127.0.0.1:8080 edge.wasm"
 )]
-pub(super) struct LowBuild {
+pub(in crate::cli) struct LowBuild {
     /// Where the component shall run.
     #[arg(long, value_enum, value_name = "RUNTIME")]
     runtime: Runtime,
