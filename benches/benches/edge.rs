@@ -56,25 +56,40 @@ fn main() {
     let fed = build(&Target::Wasmtime).unwrap();
     sizes(&fed, &bundle);
     let folder = tempfile::tempdir().unwrap();
-    let [hello, fed, bundled] = [("hello", artifact::HELLO_WASM), ("fed", &fed), ("bundle", &bundle)]
-        .map(|(name, wasm)| {
-            let folder = folder.path().join(name);
-            fs::create_dir(&folder).unwrap();
-            compile(wasm, &folder)
-        });
+    let [hello, fed, bundled] = [
+        ("hello", artifact::HELLO_WASM),
+        ("fed", &fed),
+        ("bundle", &bundle),
+    ]
+    .map(|(name, wasm)| {
+        let folder = folder.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        compile(wasm, &folder)
+    });
     let url = format!("http://{}", feeding.addr);
     let text = keys.to_text();
     // EXPOSE: the bench's own, which is nobody's.
-    let told = [("SEKISHO_FEED_URL", url.as_str()), ("SEKISHO_EDGE_KEYS", text.expose())];
+    let told = [
+        ("SEKISHO_FEED_URL", url.as_str()),
+        ("SEKISHO_EDGE_KEYS", text.expose()),
+    ];
     let batched = [told[0], told[1], ("SEKISHO_USAGE_BATCH", "64")];
     let bundle_request = get(&account.item_path(ITEMS / 2), &account.token, "");
-    for (settings, reuse) in [("one instance for each request", "1"), ("instances used again", "1000")] {
+    for (settings, reuse) in [
+        ("one instance for each request", "1"),
+        ("instances used again", "1000"),
+    ] {
         println!("\n== edge: `wasmtime serve`, {settings} ==");
         let start = |code: &Path, told: &[(&str, &str)]| {
             let arguments = ["--allow-precompiled", "--max-instance-reuse-count", reuse];
             Served::start(code, &arguments, told)
         };
-        let servers = [start(&hello, &[]), start(&fed, &told), start(&fed, &batched), start(&bundled, &[])];
+        let servers = [
+            start(&hello, &[]),
+            start(&fed, &told),
+            start(&fed, &batched),
+            start(&bundled, &[]),
+        ];
         let begun: Vec<f64> = servers.iter().map(|served| resident(served.id())).collect();
         let at = |nth: usize, request: &[u8]| {
             let (served, requests) = (&servers[nth], [request.to_vec()]);
@@ -93,12 +108,20 @@ fn main() {
         at_least("bundle ÷ hello component", bundled.ratio(hello), 0.5);
         for row in [fed, batched, bundled] {
             let cpu = row.median(|run| run.cpu.as_secs_f64() * 1e3);
-            at_most(&format!("{}: processor time of a read, ms", row.name), cpu, 1.0);
+            at_most(
+                &format!("{}: processor time of a read, ms", row.name),
+                cpu,
+                1.0,
+            );
         }
         for (nth, name) in [(1, "feed"), (3, "bundle")] {
             let more = resident(servers[nth].id()) - begun[nth];
             let each = more / INSTANCES / MIB;
-            at_most(&format!("{name}: memory of an instance under load, MiB"), each, 2.0);
+            at_most(
+                &format!("{name}: memory of an instance under load, MiB"),
+                each,
+                2.0,
+            );
         }
     }
 }
@@ -158,10 +181,15 @@ fn baked(account: &Account, keys: &EdgeKeys) -> Vec<u8> {
     let incoming = Incoming::parse(vec![account.page()], &account.trust()).unwrap();
     let snapshot = empty.apply(&incoming.plan(&empty).unwrap());
     let objects = RefCell::new(BTreeMap::new());
-    let laid = lay_out(&snapshot, &account.signing_keys(), &Files::new(), |name, bytes| {
-        objects.borrow_mut().insert(name, bytes.to_vec());
-        Ok::<_, Infallible>(())
-    });
+    let laid = lay_out(
+        &snapshot,
+        &account.signing_keys(),
+        &Files::new(),
+        |name, bytes| {
+            objects.borrow_mut().insert(name, bytes.to_vec());
+            Ok::<_, Infallible>(())
+        },
+    );
     let head = snapshot.head().unwrap().clone();
     let pointer = Pointer {
         root: laid.unwrap().root,

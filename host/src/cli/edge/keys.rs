@@ -48,7 +48,7 @@ An edge takes it as SEKISHO_EDGE_KEYS. New credentials of the Connect server (`s
 
 Examples:\n  export SEKISHO_EDGE_KEYS=$(sekisho edge keys)\n  sekisho edge keys --credentials /run/secrets/op-session -o edge.keys"
 )]
-pub(super) struct LowKeys {
+pub(in crate::cli) struct LowKeys {
     #[command(flatten)]
     whose: LowWhose,
     #[command(flatten)]
@@ -56,7 +56,7 @@ pub(super) struct LowKeys {
 }
 
 impl LowKeys {
-    pub(super) fn run(self) -> Done {
+    pub(in crate::cli) fn run(self) -> Done {
         self.out.check()?;
         let keys = self.whose.edge_keys()?;
         // EXPOSE: this is what was asked for.
