@@ -14,6 +14,7 @@
 //! | [`vectors`] | `vectors/**`, read and checked |
 //! | `edge` | the carriers over `wasmtime serve` (feature `host`) |
 //! | `binary` | the real binary, run and asked as a user would (feature `host`) |
+//! | `spin` | a Spin made of wasmtime, and the carrier over it (feature `host`) |
 //! | `sdk` | the vendor's SDKs and what they are shown (feature `host`) |
 #![allow(
     clippy::unwrap_used,
@@ -35,5 +36,7 @@ pub mod records_suite;
 pub mod rng;
 #[cfg(feature = "host")]
 pub mod sdk;
+#[cfg(feature = "host")]
+pub mod spin;
 pub mod vectors;
 pub mod world;

@@ -16,7 +16,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use sekisho_account::{AccountError, StoredFile};
+use sekisho_account::{AccountError, StoredFile, UsageReport};
 use sekisho_core::{
     cache::Snapshot,
     id::{FileId, ItemId, VaultId},
@@ -159,6 +159,10 @@ impl Contents for WorldFiles {
         self.0.fetch_add(1, Ordering::Relaxed);
         let bytes = chunks().remove(&(*vault, *item, *file, index));
         Ok(Sealed::from_bytes(bytes.unwrap()))
+    }
+
+    fn report(&self, _: &[UsageReport]) -> Result<(), AccountError> {
+        panic!("this store notes no accesses")
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Target {
     Wasmtime,
     /// Anything that gives WASI HTTP, with records that are part of the component ([`bake`]).
     Bundle(Vec<u8>),
+    /// Spin, with records from its key-value store; [`artifact::SPIN_PUBLISH_WASM`] takes them in beside it.
+    Spin,
 }
 
 /// Why no component came about. It is this program's own fault, except for the size.
@@ -52,6 +54,11 @@ pub fn build(target: &Target) -> Result<Vec<u8>, BuildError> {
         Target::Wasmtime => {
             let whole = compose(artifact::WASM, artifact::PLUG_FEED_WASM)?;
             check(&whole, artifact::RUNTIME_WASMTIME)?;
+            Ok(whole)
+        }
+        Target::Spin => {
+            let whole = compose(artifact::WASM, artifact::PLUG_SPIN_WASM)?;
+            check(&whole, artifact::RUNTIME_SPIN)?;
             Ok(whole)
         }
         Target::Bundle(set) => {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use sekisho_edge_artifact::SPIN_PUBLISH_WASM;
 use sekisho_host::{
     edge::{
         build::{BakeError, BuildError, Target, bake, build},
@@ -30,6 +31,8 @@ enum Runtime {
     Wasmtime,
     /// Any runtime of WASI HTTP: the records are part of the component, and no network is needed.
     Bundle,
+    /// Spin: records come from its key-value store, which a second component takes them into.
+    Spin,
 }
 
 #[derive(Args)]
@@ -40,6 +43,7 @@ its imports; the result is checked against what the runtime gives. No other tool
 Examples:
   sekisho edge build --runtime wasmtime --out edge.wasm
   sekisho edge publish --to published && sekisho edge build --runtime bundle --from published --max-stale 30d --out edge.wasm
+  sekisho edge build --runtime spin --out edge.wasm    (writes edge-publish.wasm too)
   wasmtime serve -S cli --addr 127.0.0.1:8080 edge.wasm"
 )]
 pub(in crate::cli) struct LowBuild {
@@ -60,10 +64,13 @@ pub(in crate::cli) struct LowBuild {
 }
 
 impl LowBuild {
-    pub(super) fn run(self, session: &Session) -> Done {
+    pub(in crate::cli) fn run(self, session: &Session) -> Done {
         let (target, set) = self.target()?;
         let component = build(&target).map_err(|error| misbuilt(&error))?;
         write(&self.out, &component)?;
+        if self.runtime == Runtime::Spin {
+            write(&self.beside(), SPIN_PUBLISH_WASM)?;
+        }
         let out = self.out.display().to_string();
         session.print(
             || json!({ "file": out, "bytes": component.len(), "set_bytes": set }),
@@ -80,8 +87,9 @@ impl LowBuild {
     fn target(&self) -> Result<(Target, Option<usize>), Failure> {
         match (self.runtime, &self.from) {
             (Runtime::Wasmtime, None) => Ok((Target::Wasmtime, None)),
-            (Runtime::Wasmtime, Some(_)) => Err(Failure::usage(
-                "--from is for a bundle: a component for wasmtime reads a host's feed when it runs",
+            (Runtime::Spin, None) => Ok((Target::Spin, None)),
+            (Runtime::Wasmtime | Runtime::Spin, Some(_)) => Err(Failure::usage(
+                "--from is for a bundle: other components get their records when they run",
                 "leave --from out, or take --runtime bundle",
             )),
             (Runtime::Bundle, Some(from)) => {
@@ -99,10 +107,19 @@ impl LowBuild {
         }
     }
 
+    /// The component that takes sets in, beside the one that serves them.
+    fn beside(&self) -> PathBuf {
+        let stem = self.out.file_stem().unwrap_or_default().to_string_lossy();
+        self.out.with_file_name(format!("{stem}-publish.wasm"))
+    }
+
     fn hint(&self, out: &str) -> String {
+        if self.runtime == Runtime::Spin {
+            return "spin up, with deploy/spin/spin.toml beside it".to_owned();
+        }
         let settings = match self.runtime {
             Runtime::Wasmtime => " --env SEKISHO_FEED_URL=http://HOST:PORT --env SEKISHO_EDGE_KEYS",
-            Runtime::Bundle => "",
+            Runtime::Bundle | Runtime::Spin => "",
         };
         format!("wasmtime serve -S cli --addr 127.0.0.1:8080{settings} {out}")
     }

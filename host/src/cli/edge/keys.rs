@@ -56,7 +56,7 @@ pub(in crate::cli) struct LowKeys {
 }
 
 impl LowKeys {
-    pub(super) fn run(self) -> Done {
+    pub(in crate::cli) fn run(self) -> Done {
         self.out.check()?;
         let keys = self.whose.edge_keys()?;
         // EXPOSE: this is what was asked for.

@@ -160,6 +160,7 @@ fn once(session: &Session, mut sync: Sync, mut publisher: Publisher<Box<dyn Stor
     while publisher.sweep().map_err(refused)? > 0 {
         thread::sleep(LOOK);
     }
+    publisher.collect().map_err(refused)?;
     let version = live.snapshot().head().map_or(0, |head| head.version);
     session.print(
         || {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use sekisho_account::{AccountError, Device, StoredFile};
+use sekisho_account::{AccountError, Device, StoredFile, UsageReport};
 use sekisho_core::{
     cache::Snapshot,
     id::{FileId, ItemId, VaultId},
@@ -16,7 +16,7 @@ use sekisho_core::{
 
 use super::PublishError;
 
-/// Who has the chunks of files.
+/// Who has the chunks of files, and counts accesses: the account.
 pub trait Contents: Send {
     /// An item's files, by the ids under which their chunks are kept.
     fn files(&self, vault: &VaultId, item: &ItemId) -> Result<Vec<StoredFile>, AccountError>;
@@ -28,6 +28,8 @@ pub trait Contents: Send {
         file: &FileId,
         index: u32,
     ) -> Result<Sealed, AccountError>;
+    /// Takes accesses; each counts once by its id.
+    fn report(&self, reports: &[UsageReport]) -> Result<(), AccountError>;
 }
 
 impl Contents for Arc<dyn Device> {
@@ -43,6 +45,10 @@ impl Contents for Arc<dyn Device> {
         index: u32,
     ) -> Result<Sealed, AccountError> {
         (**self).chunk(vault, item, file, index)
+    }
+
+    fn report(&self, reports: &[UsageReport]) -> Result<(), AccountError> {
+        (**self).report_usage(reports)
     }
 }
 

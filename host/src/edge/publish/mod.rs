@@ -21,7 +21,7 @@ pub use self::{
 
 use std::collections::BTreeSet;
 
-use sekisho_account::AccountError;
+use sekisho_account::{AccountError, UsageReport};
 use sekisho_core::{published::Digest, sync::SyncError};
 
 /// Where sets are published. Each call is whole or not at all for who reads the store meanwhile, call by call.
@@ -36,6 +36,14 @@ pub trait Store: Send {
     fn put(&mut self, objects: &[Vec<u8>]) -> Result<(), PublishError>;
     /// Replaces the pointer, after everything put before it is there to stay.
     fn point(&mut self, pointer: &[u8]) -> Result<(), PublishError>;
+    /// Accesses that edges noted there, those of one request together; none where an edge tells a host itself.
+    fn accesses(&mut self) -> Result<Vec<Vec<UsageReport>>, PublishError> {
+        Ok(Vec::new())
+    }
+    /// Drops accesses that were taken, by the names that their ids begin with.
+    fn forget_accesses(&mut self, _names: &[&str]) -> Result<(), PublishError> {
+        Ok(())
+    }
     /// Drops objects; one that is not there is as good as dropped.
     fn remove(&mut self, names: &[Digest]) -> Result<(), PublishError>;
 }
@@ -61,6 +69,14 @@ impl<S: Store + ?Sized> Store for Box<S> {
         (**self).point(pointer)
     }
 
+    fn accesses(&mut self) -> Result<Vec<Vec<UsageReport>>, PublishError> {
+        (**self).accesses()
+    }
+
+    fn forget_accesses(&mut self, names: &[&str]) -> Result<(), PublishError> {
+        (**self).forget_accesses(names)
+    }
+
     fn remove(&mut self, names: &[Digest]) -> Result<(), PublishError> {
         (**self).remove(names)
     }
@@ -73,8 +89,8 @@ pub enum PublishError {
     /// There is nothing to publish.
     #[error("nothing has been synchronised from the account yet: is it reachable?")]
     NotSynchronised,
-    /// The account does not give what belongs to the set.
-    #[error("the account does not give a file's contents: {0}")]
+    /// The account does not give what belongs to the set, or does not take accesses.
+    #[error("the account refuses: {0}")]
     Account(#[from] AccountError),
     /// The store has a set that bears another MAC.
     #[error(

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sekisho_account::UsageReport;
 use sekisho_core::{
     cache::Snapshot,
     published::{Digest, EdgeKeys, Objects, Pointer, Published, lay_out},
@@ -146,6 +147,27 @@ impl<S: Store> Publisher<S> {
         let left = held.unnamed.len();
         self.held = Some(held);
         Ok(left)
+    }
+
+    /// Brings accesses that edges noted in the store to the account; how many.
+    pub fn collect(&mut self) -> Result<usize, PublishError> {
+        let mut count = 0;
+        loop {
+            let requests = self.store.accesses()?;
+            let reports: Vec<UsageReport> = requests.into_iter().flatten().collect();
+            if reports.is_empty() {
+                return Ok(count);
+            }
+            self.contents.report(&reports)?;
+            let mut names: Vec<&str> = reports
+                .iter()
+                .filter_map(|report| Some(report.id.rsplit_once('-')?.0))
+                .collect();
+            names.dedup();
+            // Those that are not dropped are reported again, and counted once.
+            self.store.forget_accesses(&names)?;
+            count += reports.len();
+        }
     }
 
     /// What the store holds; the chunks that its set names need not be fetched again.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
+use sekisho_account::UsageReport;
 use sekisho_core::{
     published::{Digest, EdgeKeys, MAX_OBJECT},
     secret::SecretText,
@@ -21,6 +22,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Longest list of names: two million.
 const MOST_NAMES: u64 = 64 * 1024 * 1024;
+/// Longest list of accesses.
+const MOST_ACCESSES: u64 = 16 * 1024 * 1024;
 
 /// A publish endpoint. It is proved to with a bearer that follows from the device secret.
 pub struct RemoteStore {
@@ -191,6 +194,21 @@ impl Store for RemoteStore {
 
     fn point(&mut self, pointer: &[u8]) -> Result<(), PublishError> {
         self.post("pointer", pointer)
+    }
+
+    fn accesses(&mut self) -> Result<Vec<Vec<UsageReport>>, PublishError> {
+        let json = self.get("usage", MOST_ACCESSES)?.unwrap_or_default();
+        serde_json::from_slice(&json).map_err(|_| {
+            // serde's text would repeat what was sent.
+            PublishError::Store(format!(
+                "{} sends accesses that make no sense: update it",
+                self.base
+            ))
+        })
+    }
+
+    fn forget_accesses(&mut self, names: &[&str]) -> Result<(), PublishError> {
+        self.post("usage/remove", names.join("\n").as_bytes())
     }
 
     fn remove(&mut self, names: &[Digest]) -> Result<(), PublishError> {

@@ -24,6 +24,8 @@ use crate::{
 
 /// Between two looks at what is served: a revocation must be seen at the edges within a second.
 const LOOK: Duration = Duration::from_millis(50);
+/// Between two looks at what edges noted.
+const COLLECT: Duration = Duration::from_secs(10);
 /// After a failure: the first wait, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(15);
@@ -146,6 +148,7 @@ fn keep_equal<S: Store>(live: &Live, mut publisher: Publisher<S>, stopping: &Ato
     let mut published: Option<Arc<Snapshot>> = None;
     let mut pause = FIRST_PAUSE;
     let mut not_before = Instant::now();
+    let mut collected = Instant::now();
     while !stopping.load(Ordering::Relaxed) {
         let snapshot = live.snapshot();
         let is_new = published
@@ -168,6 +171,12 @@ fn keep_equal<S: Store>(live: &Live, mut publisher: Publisher<S>, stopping: &Ato
                     not_before = Instant::now() + pause;
                     pause = (pause * 2).min(LAST_PAUSE);
                 }
+            }
+        }
+        if collected.elapsed() >= COLLECT && !stopping.load(Ordering::Relaxed) {
+            collected = Instant::now();
+            if let Err(error) = publisher.collect() {
+                tracing::warn!(%error, "accesses stay at the edge for now");
             }
         }
         thread::sleep(LOOK);
