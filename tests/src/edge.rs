@@ -4,6 +4,7 @@
 //! two of its imports, the clock and the random bytes (`tests/frozen`), by the same composition that fills its records.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead, BufReader},
     net::SocketAddr,
@@ -28,13 +29,15 @@ use sekisho_host::{
     engine::EngineKind,
     random::SystemRandom,
 };
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
+    binary::wait,
     cases::{Carrier, Given, RawAnswer, Request, Runtime},
     hosted::{Connection, Hosted, Serving},
     memory::{MemoryRecords, Mood},
-    native::{answer_over, http_request},
+    native::{NativeCarrier, answer_over, http_request},
     published::{MemoryObjects, keys},
     rng::{LabelledRng, labelled},
     sdk::{install, installed, is_there},
@@ -246,6 +249,10 @@ impl Runtime for Fed {
             &environment,
         );
         Some(Box::new(EdgeCarrier {
+            told: Some(Told {
+                core: NativeCarrier::new(given),
+                host: host.connect(),
+            }),
             _host: Some(host),
             ..server
         }))
@@ -295,6 +302,7 @@ impl Runtime for Bundled {
 struct EdgeCarrier {
     connection: Connection,
     _served: Served,
+    told: Option<Told>,
     /// Goes after the server that asks it.
     _host: Option<Serving>,
     _frozen: TempDir,
@@ -318,15 +326,47 @@ impl EdgeCarrier {
         Self {
             connection: Connection::to(served.addr()),
             _served: served,
+            told: None,
             _host: None,
             _frozen: frozen,
         }
     }
 }
 
+/// A host hears of an access after its answer is out: soon, and in no order among instances. Cases want to know of all
+/// before they go on. Core, asked the same, says how many there are.
+struct Told {
+    core: NativeCarrier,
+    host: Connection,
+}
+
+impl Told {
+    fn settle(&mut self) {
+        let noted = self.core.noted();
+        let vaults: BTreeSet<_> = noted.iter().map(|event| event.vault).collect();
+        let query = json!({ "vaults": vaults, "offset": 0, "limit": 0 });
+        // EXPOSE: the world's own, which is nobody's.
+        let bearer = format!("Bearer {}", keys().read_bearer().expose());
+        let ask = Request {
+            method: "POST".into(),
+            target: "/edge/v1/activity".into(),
+            headers: vec![("authorization".into(), bearer)],
+            body: query.to_string().into_bytes(),
+        };
+        wait("the host to be told of accesses", PATIENCE, || {
+            let page = self.host.send(&ask).json()?;
+            (page["total"].as_u64() == Some(noted.len() as u64)).then_some(())
+        });
+    }
+}
+
 impl Carrier for EdgeCarrier {
     /// As the proxy in front of an edge does: its word stands, not the client's.
     fn exchange(&mut self, request: &Request) -> RawAnswer {
+        if let Some(told) = &mut self.told {
+            told.settle();
+            told.core.exchange(request);
+        }
         let mut request = request.clone();
         request
             .headers

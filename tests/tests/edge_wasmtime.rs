@@ -18,7 +18,7 @@ use sekisho_edge_artifact as artifact;
 use sekisho_host::edge::build::{Target, bake, build, compose};
 use sekisho_tests::{
     binary::wait,
-    cases::{self, Carrier, Given, RawAnswer, Request, Runtime},
+    cases::{self, Given, RawAnswer, Request, Runtime},
     edge::{Bundled, Fed, ReadOnly, Served, wasmtime},
     hosted::Connection,
     native::Native,

@@ -3,7 +3,7 @@
 //!
 //! What the host sends is believed as far as the edge's keys prove it: the pointer by its MAC, each object by its name.
 //! An instance that answers many requests keeps objects, which never change, within a limit; the pointer it asks for
-//! again after [`store::FRESH`]. Nothing of a request is kept but notes of accesses that the host has not taken yet.
+//! again after [`Settings::fresh`]. Nothing of a request is kept but notes of accesses that the host has not taken yet.
 
 mod bindings;
 mod cache;

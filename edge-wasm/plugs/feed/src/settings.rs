@@ -1,11 +1,17 @@
 //! What the environment says (`wasmtime serve --env NAME=VALUE`).
 
+use std::time::Duration;
+
 use sekisho_core::published::EdgeKeys;
 
 use crate::http::Address;
 
 /// Bytes of sealed objects that an instance keeps at most.
 const CACHE: usize = 512 * 1024;
+
+/// How long a pointer is as good as new where nobody writes through this edge. A revocation is seen that much later at
+/// most.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// Decided settings.
 pub(crate) struct Settings {
@@ -24,6 +30,16 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// How long a pointer is used for further requests. A write may have come through another instance, and is read by
+    /// the next request whichever instance answers it: where there are writes, each request asks.
+    pub(crate) fn fresh(&self) -> Duration {
+        if self.write.is_some() {
+            Duration::ZERO
+        } else {
+            FRESH
+        }
+    }
+
     pub(crate) fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, &'static str> {
         let given = |name| variable(name).filter(|text| !text.trim().is_empty());
         let address = |text: String| Address::parse(text.trim());

@@ -1,10 +1,7 @@
 //! The host's feed as the store of a published set, and what else is asked of that host (docs/protocol.md, "The feed of
 //! an edge").
 
-use std::{
-    cell::RefCell,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, time::Instant};
 
 use http::{Method, StatusCode};
 use sekisho_core::{
@@ -22,8 +19,6 @@ use crate::{
     settings::Settings,
 };
 
-/// How long a pointer is as good as new. A revocation is seen that much later at most.
-pub(crate) const FRESH: Duration = Duration::from_millis(500);
 /// A pointer is a few hundred bytes; a page of activity holds 1,000 entries at most.
 const POINTER: usize = 4096;
 const ACTIVITY: usize = 4 * 1024 * 1024;
@@ -143,7 +138,7 @@ impl Store {
 impl Objects for Store {
     fn pointer(&self) -> Result<Vec<u8>, Fault> {
         if let Some((at, bytes)) = &*self.pointer.borrow()
-            && at.elapsed() < FRESH
+            && at.elapsed() < self.settings.fresh()
         {
             return Ok(bytes.clone());
         }
