@@ -42,7 +42,7 @@ its imports; the result is checked against what the runtime gives. No other tool
 
 Examples:
   sekisho edge build --runtime wasmtime --out edge.wasm
-  sekisho edge publish --to published && sekisho edge build --runtime bundle --from published --max-stale 30d --out edge.wasm
+  sekisho edge publish --credentials 1password-credentials.json --to published && sekisho edge build --runtime bundle --from published --max-stale 30d --out edge.wasm
   sekisho edge build --runtime spin --out edge.wasm    (writes edge-publish.wasm too)
   wasmtime serve -S cli --addr 127.0.0.1:8080 edge.wasm"
 )]

@@ -4,6 +4,8 @@ mod build;
 mod keys;
 mod publish;
 
+pub(super) use self::publish::{LowPlace, follow};
+
 use clap::{Subcommand, ValueEnum};
 use sekisho_account::Credentials;
 use sekisho_core::published::EdgeKeys;

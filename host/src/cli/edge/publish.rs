@@ -1,6 +1,12 @@
 //! `sekisho edge publish`.
 
-use std::{env, path::PathBuf, thread, time::Duration};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use clap::Args;
 use sekisho_core::published::EdgeKeys;
@@ -86,14 +92,12 @@ impl LowPublish {
         let variables = Variables::read(&|name| env::var_os(name))?;
         let identity = Identity::find(self.credentials.as_deref(), None, &variables, session)?;
         let credentials = identity.credentials.clone();
-        let keys = EdgeKeys::derive(credentials.trust(), credentials.device());
         let device = identity.device()?;
-        let publisher = Publisher::new(
-            self.store(&keys)?,
-            Box::new(device.clone()),
-            keys,
-            self.terms(),
-        );
+        let place = LowPlace {
+            publish: Some(self.to.clone()),
+            publish_ca: self.edge_ca.clone(),
+        };
+        let publisher = place.publisher(&identity, self.terms())?;
         let sync = Sync::new(Source {
             credentials,
             device,
@@ -103,6 +107,9 @@ impl LowPublish {
                 ..Pace::default()
             },
         });
+        let Some(publisher) = publisher else {
+            return Ok(());
+        };
         let publisher = publisher.replacing(self.replace);
         if self.watch {
             self.follow(session, sync, publisher)
@@ -123,22 +130,9 @@ impl LowPublish {
         }
     }
 
-    fn store(&self, keys: &EdgeKeys) -> Result<Box<dyn Store>, Failure> {
-        if !self.to.contains("://") {
-            let folder = PathBuf::from(&self.to);
-            return Ok(Box::new(Directory::take(&folder).map_err(refused)?));
-        }
-        let read = |path: &PathBuf| {
-            std::fs::read_to_string(path).map_err(|error| Failure::io(path, &error))
-        };
-        let ca = self.edge_ca.as_ref().map(read).transpose()?;
-        let store = RemoteStore::new(&self.to, ca.as_deref(), keys).map_err(refused)?;
-        Ok(Box::new(store))
-    }
-
     fn follow(&self, session: &Session, sync: Sync, publisher: Publisher<Box<dyn Store>>) -> Done {
         let (live, _syncing) = sync.start().map_err(refused)?;
-        let publishing = Publishing::start(live, publisher).map_err(refused)?;
+        let publishing = follow(live, publisher)?;
         session.print(
             || json!({ "publishing": self.to }),
             || output::line(&format!("publishing to {}", self.to)),
@@ -151,6 +145,51 @@ impl LowPublish {
         drop(publishing);
         result
     }
+}
+
+/// Where a server publishes what it serves.
+#[derive(Args)]
+pub(in crate::cli) struct LowPlace {
+    /// Publish what is served, and each change of it, to this folder or to the edge at this URL (see `sekisho edge publish`).
+    #[arg(long, value_name = "DIR|URL", env = "SEKISHO_PUBLISH")]
+    publish: Option<String>,
+    /// PEM of the CA to trust at that URL, if it is a private one.
+    #[arg(long, value_name = "FILE", requires = "publish")]
+    publish_ca: Option<PathBuf>,
+}
+
+impl LowPlace {
+    /// What publishes there; `None` = nothing is to be published.
+    pub(in crate::cli) fn publisher(
+        &self,
+        identity: &Identity,
+        terms: Terms,
+    ) -> Result<Option<Publisher<Box<dyn Store>>>, Failure> {
+        let Some(to) = self.publish.as_deref().filter(|to| !to.is_empty()) else {
+            return Ok(None);
+        };
+        let credentials = &identity.credentials;
+        let keys = EdgeKeys::derive(credentials.trust(), credentials.device());
+        let store: Box<dyn Store> = if to.contains("://") {
+            let read = |path: &PathBuf| {
+                std::fs::read_to_string(path).map_err(|error| Failure::io(path, &error))
+            };
+            let ca = self.publish_ca.as_ref().map(read).transpose()?;
+            Box::new(RemoteStore::new(to, ca.as_deref(), &keys).map_err(refused)?)
+        } else {
+            Box::new(Directory::take(Path::new(to)).map_err(refused)?)
+        };
+        let contents = Box::new(identity.device()?);
+        Ok(Some(Publisher::new(store, contents, keys, terms)))
+    }
+}
+
+/// Publishes each change of what a host serves.
+pub(in crate::cli) fn follow(
+    live: Arc<Live>,
+    publisher: Publisher<Box<dyn Store>>,
+) -> Result<Publishing, Failure> {
+    Publishing::start(live, publisher).map_err(refused)
 }
 
 fn once(session: &Session, mut sync: Sync, mut publisher: Publisher<Box<dyn Store>>) -> Done {

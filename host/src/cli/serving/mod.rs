@@ -17,6 +17,7 @@ use clap::Args;
 use sekisho_core::secret::SecretText;
 use sekisho_host::{
     Host, HostConfig, Role, RunningHost, StartError,
+    edge::publish::{Publisher, Store, Terms},
     engine::EngineKind,
     metrics::MetricsAccess,
     serve::{Limits, Tls},
@@ -29,7 +30,7 @@ pub(super) use self::{identity::Identity, variables::Variables};
 use super::{
     Session,
     duration::{Seconds, parse_listen},
-    edge::LowFeed,
+    edge::{LowFeed, LowPlace, follow},
     failure::{Done, Failure},
     log, output,
     up::{Stop, reachable, runtime},
@@ -118,6 +119,8 @@ struct LowServing {
     /// Serve /metrics here and not beside the API.
     #[arg(long, value_name = "ADDR")]
     metrics_listen: Option<String>,
+    #[command(flatten)]
+    place: LowPlace,
     /// What is logged: error, warn, info, debug, trace [env: OP_LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -184,7 +187,14 @@ impl LowServing {
             tls: tls.clone(),
             ..self.config(&variables, &identity, Arc::clone(&upstream), tls.is_some())?
         };
-        runtime()?.block_on(until_stopped(session, identity, upstream, config))
+        let terms = Terms {
+            // An edge hears of a date alone with the next tick.
+            max_stale: config.max_stale.max(self.interval.0 * 2 + 5),
+            max_inline: config.max_inline,
+        };
+        let publisher = self.place.publisher(&identity, terms)?;
+        let running = until_stopped(session, identity, upstream, config, publisher);
+        runtime()?.block_on(running)
     }
 
     /// By flag or variable. `sync` has none: probes ask it in plain HTTP.
@@ -271,11 +281,14 @@ async fn until_stopped(
     identity: Identity,
     upstream: Arc<AccountUpstream>,
     config: HostConfig,
+    publisher: Option<Publisher<Box<dyn Store>>>,
 ) -> Done {
     let mut stop = Stop::listen()?;
     let hangup = Stop::hangup()?;
     let tls = config.tls.clone();
     let host = start(config).await?;
+    let publishing = publisher.map(|publisher| follow(Arc::clone(host.live()), publisher));
+    let publishing = publishing.transpose()?;
     print(session, &identity, host.addr(), tls.is_some())?;
     let reload = Reload::new(identity, upstream, tls, hangup);
     tokio::select! {
@@ -283,6 +296,8 @@ async fn until_stopped(
         () = reload.watch(&host) => {}
     }
     tracing::info!("stopping");
+    // It may be in the middle of a call to the store.
+    let _ = tokio::task::spawn_blocking(move || drop(publishing)).await;
     host.shutdown().await;
     Ok(())
 }
