@@ -36,9 +36,8 @@ impl LowEdge {
 /// What a host does for edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LowFeed {
-    /// Edges read.
+    // No more than that is said in the option's help, which would turn long by words of documentation here.
     Read,
-    /// Edges read, and bring their clients' writes.
     Write,
 }
 
