@@ -5,6 +5,11 @@
 //! a fresh instance for each request.
 
 mod bindings;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the file is of the tests' own crate, which uses the rest of it"
+)]
 #[path = "../../src/rng.rs"]
 mod rng;
 

@@ -73,7 +73,13 @@ impl LowBuild {
         }
         let out = self.out.display().to_string();
         session.print(
-            || json!({ "file": out, "bytes": component.len(), "set_bytes": set }),
+            || {
+                let mut built = json!({ "file": out, "bytes": component.len() });
+                if let Some(set) = set {
+                    built["set_bytes"] = set.into();
+                }
+                built
+            },
             || {
                 output::facts(&[
                     ("Component:", out.clone()),

@@ -44,7 +44,7 @@ impl LowWhose {
 #[derive(Args)]
 #[command(
     after_help = "The line is a secret: who has it reads sealed records and may publish them, but opens none and is no host for the account.
-An edge takes it as SEKISHO_EDGE_KEYS. New credentials of the Connect server (`sekisho connect server edit`) make it void.
+An edge takes it as SEKISHO_EDGE_KEYS. New credentials of the Connect server (`sekisho connect server rotate-device`) make it void.
 
 Examples:\n  export SEKISHO_EDGE_KEYS=$(sekisho edge keys)\n  sekisho edge keys --credentials /run/secrets/op-session -o edge.keys"
 )]
