@@ -5,12 +5,15 @@
     reason = "a test that panics is a test that fails"
 )]
 
+use std::cell::Cell;
+
 use proptest::prelude::*;
+use rand_core::TryRng;
 use sekisho_core::{
     cache::Snapshot,
     id::ItemId,
-    published::{Digest, EdgeKeys, Published, accept, names},
-    records::{ItemRecord, Records, TitleMark},
+    published::{Digest, EdgeKeys, Objects, Published, accept, names},
+    records::{Fault, ItemRecord, Records, TitleMark},
     seal::Sealed,
     sync::{Plan, Step},
 };
@@ -20,6 +23,7 @@ use sekisho_tests::{
     native::Native,
     published::{MemoryObjects, OverPublished, PublishedRecords, keys, pointer_to},
     records_suite,
+    rng::labelled,
     world::{NOW, World},
 };
 
@@ -76,6 +80,51 @@ fn grown(items: &[([u8; 16], u8, bool)]) -> Snapshot {
     let head = snapshot.head().unwrap().clone();
     snapshot.apply_in_place(&Plan::restore(steps.collect(), head, String::new()));
     snapshot
+}
+
+/// Counts what is fetched.
+struct Counted<'a>(&'a MemoryObjects, Cell<usize>);
+
+impl Objects for Counted<'_> {
+    fn pointer(&self) -> Result<Vec<u8>, Fault> {
+        self.1.set(self.1.get() + 1);
+        self.0.pointer()
+    }
+
+    fn object(&self, name: &Digest) -> Result<Vec<u8>, Fault> {
+        self.1.set(self.1.get() + 1);
+        self.0.object(name)
+    }
+}
+
+/// What one item by its id fetches, as a request does it: head, token, vault, version and details.
+fn fetched(items: usize) -> usize {
+    let rng = &mut labelled("many items");
+    let mut ids = Vec::new();
+    for at in 0..items {
+        let mut id = [0; 16];
+        let Ok(()) = rng.try_fill_bytes(&mut id);
+        ids.push((id, (at % 200) as u8, false));
+    }
+    let snapshot = grown(&ids);
+    let store = MemoryObjects::of(&snapshot, &Chunks::new());
+    let (keys, world) = (keys(), World::get());
+    let (vault, item) = world.items["ops-note"];
+    let counted = Counted(&store, Cell::new(0));
+    let published = Published::new(&counted, &keys);
+    published.head().unwrap();
+    published.token(&world.token_record("rw").id).unwrap();
+    published.vault(&vault).unwrap();
+    published.version(&vault, &item).unwrap();
+    published.details(&vault, &item).unwrap();
+    counted.1.get()
+}
+
+#[test]
+fn a_read_fetches_few_objects_whatever_the_vaults_size() {
+    let (small, large) = (fetched(0), fetched(10_000));
+    eprintln!("fetched for one item: {small} in a small vault, {large} in one of 10,000");
+    assert!(small <= 9 && large <= small + 3, "{small}, {large}");
 }
 
 proptest! {

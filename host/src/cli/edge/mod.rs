@@ -36,8 +36,9 @@ impl LowEdge {
 /// What a host does for edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LowFeed {
-    // No more than that is said in the option's help, which would turn long by words of documentation here.
+    // Edges read. No help of its own: with it, the help of every server would take its long form.
     Read,
+    // Edges read, and bring their clients' writes.
     Write,
 }
 

@@ -37,13 +37,14 @@ const LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Args)]
 #[command(
-    after_help = "What is published is sealed: it opens with a token, nowhere else. A folder is what `sekisho edge build --runtime bundle`
-takes; a URL is that of an edge with a publish endpoint (docs/edge-spin.md). Only what changed is sent, the pointer to it
-last, and what nothing needs any more goes a few seconds later. One publisher to a store.
+    after_help = "What is published is sealed: it opens with a token, nowhere else. A folder is what
+`sekisho edge build --runtime bundle` takes; a URL is that of an edge with a publish endpoint
+(docs/edge-spin.md). Only what changed is sent, the pointer to it last, and what nothing needs any
+more goes a few seconds later. One publisher to a store.
 
 Examples:
   sekisho edge publish --credentials 1password-credentials.json --to ./published
-  sekisho edge publish --to https://secrets.example.com --watch"
+  OP_SESSION=1password-credentials.json sekisho edge publish --to https://secrets.example.com --watch"
 )]
 pub(in crate::cli) struct LowPublish {
     /// A folder, or the URL of an edge.
