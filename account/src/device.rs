@@ -10,7 +10,7 @@ use sekisho_core::{
     sync::FeedPage,
 };
 
-use crate::{Account, AccountError, Credentials, UsageReport, clock};
+use crate::{Account, AccountError, Credentials, StoredFile, UsageReport, clock};
 
 /// The door for hosts. All methods block.
 pub trait Device: Send + Sync {
@@ -22,6 +22,8 @@ pub trait Device: Send + Sync {
     fn put_chunk(&self, request: &PutChunkRequest) -> Result<(), AccountError>;
     /// Deletes an item for a client.
     fn delete(&self, request: &DeleteRequest) -> Result<(), AccountError>;
+    /// An item's files, by the ids under which their chunks are kept.
+    fn files(&self, vault: &VaultId, item: &ItemId) -> Result<Vec<StoredFile>, AccountError>;
     /// A sealed chunk of a file.
     fn chunk(
         &self,
@@ -76,6 +78,10 @@ impl Device for LocalDevice {
     fn delete(&self, request: &DeleteRequest) -> Result<(), AccountError> {
         self.account
             .delete(&self.environment, request, clock::now())
+    }
+
+    fn files(&self, vault: &VaultId, item: &ItemId) -> Result<Vec<StoredFile>, AccountError> {
+        self.account.files(&self.environment, vault, item)
     }
 
     fn chunk(

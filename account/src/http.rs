@@ -7,6 +7,7 @@
 //! | `GET wait?version=&seconds=` | device | → `{"version": n}` as soon as it is another one, after 30 s at the latest |
 //! | `POST put`, `POST delete`, `POST chunk` | device | [`PutRequest`], [`DeleteRequest`], [`PutChunkRequest`] → 204 |
 //! | `GET chunk/{vault}/{item}/{file}/{index}` | device | → the sealed bytes |
+//! | `GET files/{vault}/{item}` | device | → array of [`crate::StoredFile`] |
 //! | `POST usage` | device | array of [`crate::UsageReport`] → 204 |
 //! | `GET health` | anyone | → `{"status": "ok"}` |
 //! | `GET openapi.json` | anyone | → [`OPENAPI`] |
@@ -38,6 +39,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "delete"),
     ("POST", "chunk"),
     ("GET", "chunk/{vault}/{item}/{file}/{index}"),
+    ("GET", "files/{vault}/{item}"),
     ("POST", "usage"),
     ("GET", "health"),
     ("GET", "openapi.json"),

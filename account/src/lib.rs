@@ -40,6 +40,6 @@ pub use error::{AccountError, FileError};
 pub use operator::{AccountApi, JoinCode, Operator, OperatorError, keyfile::KeyFile};
 pub use protocol::{NewUser, Request, Response, SignedRequest};
 pub use store::{
-    Account, Caller,
+    Account, Caller, StoredFile,
     usage::{Times, UsageReport},
 };

@@ -652,6 +652,11 @@ impl DeviceSecret {
         crate::secret::SecretText::new(encoding::base64url(self.0.expose()))
     }
 
+    /// For the derivations of other modules.
+    pub(crate) const fn bytes(&self) -> &SecretBytes<32> {
+        &self.0
+    }
+
     /// What the account keeps of it.
     pub fn digest(&self) -> [u8; 32] {
         // EXPOSE: hashed.

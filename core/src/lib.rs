@@ -15,6 +15,7 @@
 //! | [`vouch`] | why a key may be trusted that only the account names |
 //! | [`records`] | the one port to sealed records |
 //! | [`cache`] | the immutable [`cache::Snapshot`] |
+//! | [`published`] | a snapshot as a tree of objects in any store, and [`records`] over it |
 //! | [`sync`] | a feed page to a plan, a plan to the next snapshot |
 //! | [`reference`] | secret references and what they mean in an item |
 //! | [`rest`] | the whole REST API as one function |
@@ -43,6 +44,7 @@ pub mod file;
 pub mod id;
 pub mod item;
 pub mod key;
+pub mod published;
 pub mod records;
 pub mod reference;
 pub mod rest;

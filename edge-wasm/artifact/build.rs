@@ -11,13 +11,42 @@ use std::{
     process::{Command, ExitCode},
 };
 
+use wit_parser::Resolve;
+
 const TARGET: &str = "wasm32-wasip2";
 const PREBUILT: &str = "SEKISHO_EDGE_PREBUILT";
 /// Package, file, and the variable that carries its path to `lib.rs`.
-const COMPONENTS: [(&str, &str, &str); 2] = [
+const COMPONENTS: [(&str, &str, &str); 7] = [
     ("sekisho-edge", "sekisho_edge.wasm", "SEKISHO_EDGE_WASM"),
+    (
+        "sekisho-plug-feed",
+        "sekisho_plug_feed.wasm",
+        "SEKISHO_PLUG_FEED_WASM",
+    ),
+    (
+        "sekisho-plug-bundle",
+        "sekisho_plug_bundle.wasm",
+        "SEKISHO_PLUG_BUNDLE_WASM",
+    ),
+    (
+        "sekisho-frozen",
+        "sekisho_frozen.wasm",
+        "SEKISHO_FROZEN_WASM",
+    ),
+    (
+        "sekisho-plug-spin",
+        "sekisho_plug_spin.wasm",
+        "SEKISHO_PLUG_SPIN_WASM",
+    ),
+    (
+        "sekisho-spin-publish",
+        "sekisho_spin_publish.wasm",
+        "SEKISHO_SPIN_PUBLISH_WASM",
+    ),
     ("sekisho-hello", "sekisho_hello.wasm", "SEKISHO_HELLO_WASM"),
 ];
+/// What runtimes give, `wit/runtimes/<name>.wit`, as the components that the check of a composition reads.
+const RUNTIMES: [&str; 3] = ["wasmtime", "bundle", "spin"];
 /// simd128 is what every runtime takes; it makes AES and SHA a quarter faster (runtimes.md §3.2). The stack is a quarter
 /// of what the linker gives: a runtime looks through the whole memory for what to wipe after each request, which is a
 /// fifteenth of a read's cost with a stack of 1 MiB. The deepest JSON and filters that are taken fit (`tests/abuse.rs`).
@@ -26,14 +55,17 @@ const FLAGS: [&str; 2] = [
     "-Clink-arg=-zstack-size=262144",
 ];
 /// What the components are made of, from the workspace's root.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 11] = [
     "Cargo.toml",
     "Cargo.lock",
     "core/Cargo.toml",
     "core/src",
     "edge-wasm/Cargo.toml",
     "edge-wasm/src",
+    "edge-wasm/plugs",
     "benches/hello-component",
+    "tests/frozen",
+    "tests/src/rng.rs",
     "wit",
 ];
 
@@ -64,6 +96,25 @@ fn run() -> Result<(), String> {
         }
         println!("cargo::rustc-env={variable}={}", path.display());
     }
+    for runtime in RUNTIMES {
+        encode_world(&root, runtime).map_err(|error| format!("{runtime}.wit: {error:#}"))?;
+    }
+    Ok(())
+}
+
+/// A file of WIT in its binary form, in `OUT_DIR`.
+fn encode_world(root: &Path, runtime: &str) -> anyhow::Result<()> {
+    let mut resolve = Resolve::default();
+    // Brings WASI's own definitions in.
+    resolve.push_dir(root.join("wit"))?;
+    let file = root.join(format!("wit/runtimes/{runtime}.wit"));
+    let package = resolve.push_file(file)?;
+    let encoded = wit_component::encode(&resolve, package)?;
+    let out = env::var_os("OUT_DIR").ok_or_else(|| anyhow::anyhow!("cargo runs this"))?;
+    std::fs::write(
+        Path::new(&out).join(format!("{runtime}.world.wasm")),
+        encoded,
+    )?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod rng;
 
 use bindings::{
     exports::wasi::http::incoming_handler::Guest,
+    sekisho::vault::request as course,
     wasi::http::types::{ErrorCode, IncomingRequest, ResponseOutparam},
 };
 use sekisho_core::rest::{self, Intake, Ports, Upload};
@@ -25,6 +26,7 @@ impl Guest for Edge {
             }
             Err(error) => ResponseOutparam::set(out, Err(error)),
         }
+        course::finished();
     }
 }
 

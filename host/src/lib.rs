@@ -11,6 +11,7 @@
 //! | [`activity`], [`metrics`] | the newest accesses, and what is counted |
 //! | [`clock`], [`random`] | time and randomness, taken once each |
 //! | [`health`], [`dependency`] | how synchronisation is, and what runs beside it |
+//! | [`edge`] | components for runtimes that are not ours, and their feed |
 //! | [`import`] | a 1PUX export becomes vaults |
 //! | [`credentials`] | `OP_SESSION` in all its forms |
 //!
@@ -29,6 +30,7 @@ pub mod activity;
 pub mod clock;
 pub mod credentials;
 pub mod dependency;
+pub mod edge;
 pub mod engine;
 pub mod events;
 pub mod health;

@@ -9,6 +9,7 @@ use crate::{
     activity::Activity,
     clock::{Clock, SystemClock},
     dependency::Dependency,
+    edge::{Feed, FeedConfig},
     engine::{
         Backing, ComponentEngine, Engine, EngineError, EngineKind, NativeEngine, Prepared, Sandbox,
         Settings,
@@ -76,6 +77,8 @@ pub struct HostConfig {
     pub limits: Limits,
     /// The API is served under TLS; `None` = plain HTTP. Metrics on a listener of their own are plain.
     pub tls: Option<Tls>,
+    /// Whether edges elsewhere are fed beside the API, and how; `None` = they are not.
+    pub feed: Option<FeedConfig>,
     /// Who gets to see the metrics.
     pub metrics: MetricsAccess,
     /// The time.
@@ -110,6 +113,7 @@ impl HostConfig {
             pace: Pace::default(),
             limits: Limits::default(),
             tls: None,
+            feed: None,
             metrics: MetricsAccess::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -184,8 +188,13 @@ impl Host {
             runtime: tokio::runtime::Handle::current(),
         });
         let engine = Arc::new(engines.ready(Arc::clone(&backing))?);
+        let feed = config.feed.clone().map(|feed| {
+            let body_time = config.limits.body_time;
+            Arc::new(Feed::new(feed, Arc::clone(&backing), body_time))
+        });
         let front = Front {
             config: &config,
+            feed: &feed,
             engine: &engine,
             health: &health,
         };
@@ -221,6 +230,7 @@ type Serving = (oneshot::Sender<()>, JoinHandle<()>);
 /// What all listeners share.
 struct Front<'a> {
     config: &'a HostConfig,
+    feed: &'a Option<Arc<Feed>>,
     engine: &'a Arc<Engine>,
     health: &'a Arc<Health>,
 }
@@ -238,6 +248,10 @@ impl Front<'_> {
             engine: Arc::clone(self.engine),
             health: Arc::clone(self.health),
             face,
+            feed: self
+                .feed
+                .clone()
+                .filter(|_| matches!(face, Face::Everything | Face::Api)),
             metrics_token: self.config.metrics.token.clone(),
             tls: self.config.tls.clone().filter(|_| face != Face::Metrics),
         });

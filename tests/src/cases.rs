@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use self::{
     check::fits,
     invariants::invariants,
-    run::{Exchange, Outcome, run, run_case},
+    run::{Exchange, Outcome, differences, run, run_case},
 };
 use crate::{memory::Mood, world};
 

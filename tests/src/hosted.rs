@@ -271,6 +271,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// To any server.
+    pub const fn to(addr: SocketAddr) -> Self {
+        Self { addr, stream: None }
+    }
+
     /// Sends a request and reads its answer.
     pub fn send(&mut self, request: &Request) -> RawAnswer {
         self.exchange(&wire(request), request.method == "HEAD")

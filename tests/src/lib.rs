@@ -8,10 +8,13 @@
 //! | [`memory`] | `Records` in memory, with an account's rules for writes |
 //! | [`records_suite`] | what every `Records` must do |
 //! | [`cases`] | `cases/*.json`, read and run over any [`cases::Carrier`] |
+//! | [`published`] | a published set in memory, a store that tampers, and the carrier over them |
 //! | [`native`] | the carrier that calls `core::rest::answer` itself |
 //! | `hosted` | the carrier over the host and its engines (feature `host`) |
 //! | [`vectors`] | `vectors/**`, read and checked |
+//! | `edge` | the carriers over `wasmtime serve` (feature `host`) |
 //! | `binary` | the real binary, run and asked as a user would (feature `host`) |
+//! | `spin` | a Spin made of wasmtime, and the carrier over it (feature `host`) |
 //! | `sdk` | the vendor's SDKs and what they are shown (feature `host`) |
 #![allow(
     clippy::unwrap_used,
@@ -23,12 +26,17 @@
 pub mod binary;
 pub mod cases;
 #[cfg(feature = "host")]
+pub mod edge;
+#[cfg(feature = "host")]
 pub mod hosted;
 pub mod memory;
 pub mod native;
+pub mod published;
 pub mod records_suite;
 pub mod rng;
 #[cfg(feature = "host")]
 pub mod sdk;
+#[cfg(feature = "host")]
+pub mod spin;
 pub mod vectors;
 pub mod world;

@@ -38,7 +38,8 @@ pub struct MemoryRecords {
     state: RefCell<State>,
 }
 
-type Chunks = BTreeMap<(VaultId, ItemId, FileId, u32), Vec<u8>>;
+/// Chunks by vault, item, file and position.
+pub type Chunks = BTreeMap<(VaultId, ItemId, FileId, u32), Vec<u8>>;
 
 #[derive(Debug)]
 struct State {
@@ -81,6 +82,11 @@ impl MemoryRecords {
     /// What is served now.
     pub fn snapshot(&self) -> Snapshot {
         self.state.borrow().snapshot.clone()
+    }
+
+    /// Every chunk that counts, by vault, item, file and position.
+    pub fn chunks(&self) -> Chunks {
+        self.state.borrow().chunks.clone()
     }
 
     fn may_write(&self, token: &TokenId, vault: &VaultId) -> Result<VaultRecord, Fault> {

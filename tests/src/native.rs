@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use sekisho_core::{
+    records::{Fault, Records},
     rest::{ActivityPage, ActivityQuery, PEER_HEADER, Ports, Usage, UsageEvent, answer},
     time::Timestamp,
 };
@@ -76,41 +77,68 @@ impl NativeCarrier {
 
     /// Answers a request of the `http` crate.
     pub fn answer(&mut self, request: &http::Request<Vec<u8>>) -> RawAnswer {
-        let mut ports = Ports {
-            records: &self.records,
-            usage: &self.usage,
-            now: self.now,
-            rng: &mut self.rng,
-        };
-        let (head, mut body) = answer(request, &mut ports).into_parts();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = body.next_chunk(&self.records).unwrap() {
-            bytes.extend_from_slice(&chunk);
-        }
-        let headers = head.headers.iter().map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            (name.as_str().to_owned(), value.into_owned())
-        });
-        RawAnswer {
-            status: head.status.as_u16(),
-            headers: headers.collect(),
-            body: bytes,
-        }
+        answer_over(&self.records, &self.usage, self.now, &mut self.rng, request)
     }
+}
+
+/// What core answers over these records; its body must not break off.
+pub fn answer_over(
+    records: &dyn Records,
+    usage: &dyn Usage,
+    now: Timestamp,
+    rng: &mut LabelledRng,
+    request: &http::Request<Vec<u8>>,
+) -> RawAnswer {
+    try_answer_over(records, usage, now, rng, request).unwrap()
+}
+
+/// What core answers over these records, or why its body broke off.
+pub fn try_answer_over(
+    records: &dyn Records,
+    usage: &dyn Usage,
+    now: Timestamp,
+    rng: &mut LabelledRng,
+    request: &http::Request<Vec<u8>>,
+) -> Result<RawAnswer, Fault> {
+    let mut ports = Ports {
+        records,
+        usage,
+        now,
+        rng,
+    };
+    let (head, mut body) = answer(request, &mut ports).into_parts();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next_chunk(records)? {
+        bytes.extend_from_slice(&chunk);
+    }
+    let headers = head.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        (name.as_str().to_owned(), value.into_owned())
+    });
+    Ok(RawAnswer {
+        status: head.status.as_u16(),
+        headers: headers.collect(),
+        body: bytes,
+    })
 }
 
 impl Carrier for NativeCarrier {
     fn exchange(&mut self, request: &Request) -> RawAnswer {
-        let mut builder = http::Request::builder()
-            .method(request.method.as_str())
-            .uri(&request.target);
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value);
-        }
-        let mut request = builder.body(request.body.clone()).unwrap();
-        // As a host's front does: its word stands, not the client's.
-        let peer = http::HeaderValue::from_static("127.0.0.1");
-        request.headers_mut().insert(PEER_HEADER, peer);
-        self.answer(&request)
+        self.answer(&http_request(request))
     }
+}
+
+/// A case's request as a runtime's front hands it on.
+pub fn http_request(request: &Request) -> http::Request<Vec<u8>> {
+    let mut builder = http::Request::builder()
+        .method(request.method.as_str())
+        .uri(&request.target);
+    for (name, value) in &request.headers {
+        builder = builder.header(name, value);
+    }
+    let mut request = builder.body(request.body.clone()).unwrap();
+    // As a host's front does: its word stands, not the client's.
+    let peer = http::HeaderValue::from_static("127.0.0.1");
+    request.headers_mut().insert(PEER_HEADER, peer);
+    request
 }

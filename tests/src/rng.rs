@@ -14,9 +14,21 @@ pub struct LabelledRng {
 
 /// The bytes of a label.
 pub fn labelled(label: &str) -> LabelledRng {
+    labelled_from(label, 0)
+}
+
+/// The bytes of a label from where [`LabelledRng::drawn`] was.
+pub fn labelled_from(label: &str, drawn: u64) -> LabelledRng {
     LabelledRng {
         label: label.to_owned(),
-        counter: 0,
+        counter: drawn,
+    }
+}
+
+impl LabelledRng {
+    /// How many pieces were drawn.
+    pub const fn drawn(&self) -> u64 {
+        self.counter
     }
 }
 

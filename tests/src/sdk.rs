@@ -12,7 +12,7 @@ use std::{
 use sekisho_host::import::fixture::{self, Sample};
 use serde_json::{Value, json};
 
-use crate::binary::{Place, target_dir};
+use crate::binary::{Place, Server, target_dir};
 
 /// A base32 seed of one-time codes.
 const SEED: &str = "JBSWY3DPEHPK3PXP";
@@ -98,8 +98,16 @@ fn text(name: &str) -> String {
 
 /// Starts a server, feeds it both exports, and tells it the story that `sdk` runs with these settings.
 pub fn tell(engine: &str, sdk: &mut Command) {
+    let (_place, server, told) = prepare(engine, &[]);
+    told.tell(engine, server.host(), sdk);
+}
+
+/// A server that holds both exports, its place, and what is to be told of it.
+pub fn prepare(engine: &str, arguments: &[&str]) -> (Place, Server, Told) {
     let place = Place::new();
-    let server = place.up("up", &["--no-demo", "--engine", engine]);
+    let mut up = vec!["--no-demo", "--engine", engine];
+    up.extend(arguments);
+    let server = place.up("up", &up);
     for export in write_exports(place.dir()) {
         place.run(&["import", export.to_str().unwrap()]);
     }
@@ -116,19 +124,44 @@ pub fn tell(engine: &str, sdk: &mut Command) {
     );
     server.knows(&reader, 1, (AWKWARD.len() + 2) as u64);
     let path = place.dir().join("story.json");
-    fs::write(&path, story(server.host(), &main, &reader).to_string()).unwrap();
-    // A proxy of the surroundings must not stand between a client and this machine.
-    sdk.env("SEKISHO_STORY", path)
-        .env("NO_PROXY", "127.0.0.1")
-        .env("no_proxy", "127.0.0.1");
-    let told = sdk.output().unwrap();
-    assert!(
-        told.status.success(),
-        "{engine}, {:?}: {}\n{}",
-        sdk.get_program(),
-        told.status,
-        said(&told)
-    );
+    let told = Told { path, main, reader };
+    (place, server, told)
+}
+
+/// The story of one server.
+#[derive(Debug)]
+pub struct Told {
+    path: PathBuf,
+    main: String,
+    reader: String,
+}
+
+impl Told {
+    /// The token that may only read.
+    pub fn reader(&self) -> &str {
+        &self.reader
+    }
+
+    /// Tells it to whoever serves at `host`.
+    pub fn tell(&self, engine: &str, host: &str, sdk: &mut Command) {
+        fs::write(
+            &self.path,
+            story(host, &self.main, &self.reader).to_string(),
+        )
+        .unwrap();
+        // A proxy of the surroundings must not stand between a client and this machine.
+        sdk.env("SEKISHO_STORY", &self.path)
+            .env("NO_PROXY", "127.0.0.1")
+            .env("no_proxy", "127.0.0.1");
+        let told = sdk.output().unwrap();
+        assert!(
+            told.status.success(),
+            "{engine}, {:?}: {}\n{}",
+            sdk.get_program(),
+            told.status,
+            said(&told)
+        );
+    }
 }
 
 /// The folder of one SDK's story.

@@ -16,7 +16,7 @@ use sekisho_tests::cases;
 use serde_json::Value;
 
 /// A package and what it may never depend on, however far away.
-const NEVER: [(&str, &[&str]); 5] = [
+const NEVER: [(&str, &[&str]); 7] = [
     (
         "sekisho-core",
         &[
@@ -52,7 +52,21 @@ const NEVER: [(&str, &[&str]); 5] = [
         &["wasmtime", "wit-bindgen", "sekisho-edge", "sekisho-host"],
     ),
     ("sekisho-bridge", &["sekisho-edge", "sekisho-host"]),
-    ("sekisho-host", &["sekisho-edge"]),
+    ("sekisho-host", &["sekisho-edge", "sekisho-plug-exports"]),
+    ("sekisho-plug-feed", PLUG_NEVER),
+    ("sekisho-plug-bundle", PLUG_NEVER),
+];
+
+/// They carry bytes to the component, and are as small.
+const PLUG_NEVER: &[&str] = &[
+    "tokio",
+    "tracing",
+    "wasmtime",
+    "rusqlite",
+    "hyper",
+    "sekisho-account",
+    "sekisho-edge",
+    "sekisho-host",
 ];
 
 /// What the component may name in its own manifest.

@@ -7,11 +7,7 @@
 )]
 
 use sekisho_host::engine::EngineKind;
-use sekisho_tests::{
-    cases::{self, Exchange, Outcome},
-    hosted::Hosted,
-    native::Native,
-};
+use sekisho_tests::{cases, hosted::Hosted, native::Native};
 
 #[test]
 fn the_component_engine_answers_as_core_does() {
@@ -28,7 +24,7 @@ fn compare(engine: EngineKind) {
     let hosted = cases::run(&Hosted::new(engine), &files);
     hosted.unwrap();
     let core = cases::run(&Native, &files);
-    let differences = differences(&core, &hosted);
+    let differences = cases::differences(&core, &hosted);
     assert!(
         differences.is_empty(),
         "{} answers differ\n\n{}",
@@ -36,19 +32,4 @@ fn compare(engine: EngineKind) {
         differences.join("\n\n")
     );
     assert_eq!(hosted.transcript.len(), core.transcript.len());
-}
-
-fn differences(core: &Outcome, hosted: &Outcome) -> Vec<String> {
-    let pairs = core.transcript.iter().zip(&hosted.transcript);
-    let differing = pairs.filter(|(core, hosted)| bytes(core) != bytes(hosted));
-    differing
-        .map(|(core, hosted)| format!("{core}\nbut\n{hosted}"))
-        .collect()
-}
-
-/// All of an answer; headers by name, for their order means nothing (RFC 9110 §5.3).
-fn bytes(exchange: &Exchange) -> (u16, Vec<(String, String)>, &[u8]) {
-    let mut headers = exchange.answer.headers.clone();
-    headers.sort();
-    (exchange.answer.status, headers, &exchange.answer.body)
 }

@@ -24,7 +24,7 @@ mod fault;
 
 use super::{CBOR, MAX_WAIT, ROOT, Refused, SCHEME, Version};
 use crate::{
-    AccountError, Credentials, Response, SignedRequest, UsageReport, device::Device,
+    AccountError, Credentials, Response, SignedRequest, StoredFile, UsageReport, device::Device,
     operator::AccountApi,
 };
 
@@ -366,6 +366,10 @@ impl Device for RemoteDevice {
 
     fn delete(&self, request: &DeleteRequest) -> Result<(), AccountError> {
         self.post("delete", request)
+    }
+
+    fn files(&self, vault: &VaultId, item: &ItemId) -> Result<Vec<StoredFile>, AccountError> {
+        json(&mut self.get(&format!("files/{vault}/{item}"), Duration::ZERO)?)
     }
 
     fn chunk(

@@ -6,9 +6,19 @@ use sekisho_core::{
     id::{FileId, ItemId, VaultId},
     seal::Sealed,
 };
+use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use crate::AccountError;
+
+/// A file whose chunks are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFile {
+    /// Under which id they are kept.
+    pub file: FileId,
+    /// How many there are.
+    pub chunks: u32,
+}
 
 /// Whether a chunk counts at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +90,31 @@ pub(super) fn settle(
         [change.now() - STAGING_AGE],
     )?;
     Ok(())
+}
+
+/// The files of an item that count, and of how many chunks each is.
+pub(super) fn of_item(
+    db: &Connection,
+    vault: &VaultId,
+    item: &ItemId,
+) -> Result<Vec<StoredFile>, AccountError> {
+    let mut statement = db.prepare_cached(
+        "SELECT file, count(*) AS chunks, max(position) AS last FROM chunks
+         WHERE vault = ? AND item = ? AND settled = 1 GROUP BY file ORDER BY file",
+    )?;
+    let mut rows = statement.query(params![vault.as_str(), item.as_str()])?;
+    let mut files = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (chunks, last): (u32, u32) = (row.get("chunks")?, row.get("last")?);
+        let text: String = row.get("file")?;
+        // An upload that an operator gave up in the middle may have holes: no item names it.
+        if let Ok(file) = FileId::parse(&text)
+            && chunks == last.saturating_add(1)
+        {
+            files.push(StoredFile { file, chunks });
+        }
+    }
+    Ok(files)
 }
 
 pub(super) fn one(db: &Connection, place: &FilePlace, index: u32) -> Result<Sealed, AccountError> {

@@ -12,7 +12,9 @@ use sekisho_core::{
     time::Timestamp,
 };
 
-use super::{Account, change::Actor, chunks, environments, grants, items, mirrors, tokens};
+use super::{
+    Account, StoredFile, change::Actor, chunks, environments, grants, items, mirrors, tokens,
+};
 use crate::{AccountError, protocol::Parked};
 
 impl Account {
@@ -118,6 +120,20 @@ impl Account {
             tokens::require_write(change, environment, token, vault)?;
             mirrors::require_none(change, vault)?;
             items::delete(change, vault, item, Some(*version))
+        })
+    }
+
+    /// An item's files by the ids under which their chunks are kept, for who copies them: what an item says of its
+    /// files is sealed.
+    pub fn files(
+        &self,
+        environment: &EnvironmentId,
+        vault: &VaultId,
+        item: &ItemId,
+    ) -> Result<Vec<StoredFile>, AccountError> {
+        self.read(|db| {
+            grants::require(db, environment, vault)?;
+            chunks::of_item(db, vault, item)
         })
     }
 

@@ -53,6 +53,7 @@ pub mod usage;
 mod users;
 mod vaults;
 
+pub use chunks::StoredFile;
 pub use items::MAX_ITEM;
 
 use change::{Actor, Change, Row};

@@ -3,11 +3,11 @@
 use sekisho_account::{AccountError, OperatorError, operator::NewFile, random::SystemRng};
 use sekisho_core::{
     file::CHUNK,
-    id::{FileId, ItemId},
+    id::{FileId, ItemId, VaultId},
     records::Records,
 };
 
-use crate::setup::{World, refused};
+use crate::setup::{Host, World, refused};
 
 fn file(size: u64) -> NewFile {
     NewFile {
@@ -40,12 +40,23 @@ fn content_comes_back_through_operator_and_host() {
         let opened = entry.open_chunk(vault, item, 0, &sealed).unwrap();
         assert!(content.starts_with(&opened));
     }
+    let mut counts: Vec<u32> = files(&world, &host, vault, item);
+    counts.sort_unstable();
+    assert_eq!(counts, [1, 1, 1, 3], "who copies the files finds them all");
     let stranger = world.environment(&[]);
     let entry = world
         .owner
         .put_file(vault, item, file(1), &mut &b"x"[..])
         .unwrap();
     assert!(stranger.chunk(&vault, &item, &entry.id, 0).is_err());
+    let refused = world.account.files(&stranger.id(), &vault, &item);
+    assert!(refused.is_err());
+}
+
+/// How many chunks each file of an item has, as a host is told.
+fn files(world: &World, host: &Host, vault: VaultId, item: ItemId) -> Vec<u32> {
+    let files = world.account.files(&host.id(), &vault, &item).unwrap();
+    files.iter().map(|file| file.chunks).collect()
 }
 
 #[test]

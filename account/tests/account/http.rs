@@ -6,7 +6,7 @@ use std::{
 };
 
 use sekisho_account::{
-    Account, AccountError, Credentials, Device, OperatorError, UsageReport,
+    Account, AccountError, Credentials, Device, OperatorError, StoredFile, UsageReport,
     http::{
         client::{Address, RemoteAccount, RemoteDevice},
         server::{Options, serve, tls_config},
@@ -122,6 +122,12 @@ fn round_trip(world: &World, server: &Server) {
     let entry = owner
         .put_file(vault, item.id, file, &mut content.as_slice())
         .unwrap();
+    let files = device.files(&vault, &item.id).unwrap();
+    let stored = StoredFile {
+        file: entry.id,
+        chunks: 2,
+    };
+    assert_eq!(files, [stored]);
     let chunk = device.chunk(&vault, &item.id, &entry.id, 1).unwrap();
     let opened = entry
         .open_chunk(vault, item.id, 1, chunk.as_bytes())

@@ -119,7 +119,10 @@ fn an_upload_counts_when_a_write_adds_it_and_goes_when_one_drops_it() {
     put(2, &[], &[], tomorrow);
     assert!(!is_there(), "a broken upload goes after a day");
     stage(now()).unwrap();
+    let listed = || world.account.files(&host.id(), &vault, &id).unwrap().len();
+    assert_eq!(listed(), 0, "an upload that nothing names is no file");
     put(3, &[file], &[], now());
+    assert_eq!(listed(), 1);
     put(4, &[], &[], tomorrow);
     assert!(is_there(), "an added one stays");
     put(5, &[], &[file], tomorrow);

@@ -6,6 +6,31 @@ pub const WASM: &[u8] = include_bytes!(env!("SEKISHO_EDGE_WASM"));
 /// Where it lies on the machine that built it: for tests and tools that want a file.
 pub const WASM_PATH: &str = env!("SEKISHO_EDGE_WASM");
 
+/// The plug that reads from a host's feed.
+pub const PLUG_FEED_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_FEED_WASM"));
+
+/// The plug that reads what is part of the component.
+pub const PLUG_BUNDLE_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_BUNDLE_WASM"));
+
+/// What `wasmtime serve` gives to a component and wants of it, as WIT in its binary form.
+pub const RUNTIME_WASMTIME: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/wasmtime.world.wasm"));
+
+/// The same for a component that holds all its records.
+pub const RUNTIME_BUNDLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/bundle.world.wasm"));
+
+/// A clock that stands still and random bytes that repeat themselves: for tests, in place of a runtime's own.
+pub const FROZEN_WASM: &[u8] = include_bytes!(env!("SEKISHO_FROZEN_WASM"));
+
+/// The plug that reads from Spin's key-value store.
+pub const PLUG_SPIN_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_SPIN_WASM"));
+
+/// The component that takes published sets into that store. It is whole as it is.
+pub const SPIN_PUBLISH_WASM: &[u8] = include_bytes!(env!("SEKISHO_SPIN_PUBLISH_WASM"));
+
+/// What Spin gives to a component and wants of it.
+pub const RUNTIME_SPIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/spin.world.wasm"));
+
 /// A component that answers `hello` to everything, carried the same way: the benches' yardstick.
 pub const HELLO_WASM: &[u8] = include_bytes!(env!("SEKISHO_HELLO_WASM"));
 

@@ -11,6 +11,7 @@ mod completions;
 mod connect;
 mod credentials;
 mod duration;
+mod edge;
 mod failure;
 mod group;
 mod health;
@@ -102,6 +103,9 @@ enum LowCommand {
     /// A 1Password account behind this one.
     #[command(subcommand)]
     Bridge(bridge::LowBridge),
+    /// The API where this host is not: components for other runtimes.
+    #[command(subcommand)]
+    Edge(edge::LowEdge),
     /// Take over a 1Password export.
     Import(import::LowImport),
     /// Credentials files of Connect servers.
@@ -159,6 +163,7 @@ fn run(args: LowArgs) -> Result<ExitCode, Failure> {
         LowCommand::User(low) => low.run(&session),
         LowCommand::Group(low) => low.run(&session),
         LowCommand::Usage(low) => low.run(&session),
+        LowCommand::Edge(low) => low.run(&session),
         LowCommand::Import(low) => low.run(&session),
         LowCommand::Credentials(low) => low.run(&session),
         LowCommand::Read(low) => low.run(),

@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{
     Session, bridge,
     duration::{Seconds, parse_listen},
+    edge::LowFeed,
     failure::{Done, Failure},
     output,
     watching::{self, LowWatching},
@@ -47,6 +48,9 @@ pub(super) struct LowUp {
         default_value_t = 100
     )]
     max_inline: u32,
+    /// Feed edges that run elsewhere, under /edge/v1/ beside the API: `read`, or `write` to take their clients' writes too.
+    #[arg(long, value_name = "HOW", env = "SEKISHO_FEED", value_enum)]
+    feed: Option<LowFeed>,
     #[command(flatten)]
     watching: LowWatching,
     /// Serve the vaults of a 1Password account: mirror what the service account of OP_SERVICE_ACCOUNT_TOKEN may see.
@@ -84,6 +88,7 @@ impl LowUp {
                 .iter()
                 .map(bridge::RunningBridge::dependency)
                 .collect(),
+            feed: LowFeed::decide(self.feed, &prepared.credentials),
         };
         let done = runtime()?.block_on(until_stopped(session, place, &prepared, serving));
         // After the host: a client's write that is under way is done first.

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     dependency,
+    edge::{self, Feed},
     engine::{AnswerBody, BodyError, Engine, RequestBody},
     health::Health,
     random::CoreRng,
@@ -41,6 +42,7 @@ pub(super) struct Exchanges {
     pub(super) health: Arc<Health>,
     pub(super) limits: Arc<Limits>,
     pub(super) face: Face,
+    pub(super) feed: Option<Arc<Feed>>,
     pub(super) metrics_token: Option<SecretText>,
 }
 
@@ -59,10 +61,15 @@ impl Exchanges {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let id = request.headers().get(rest::REQUEST_ID_HEADER).cloned();
         let refused = self.refuse_write(&method, uri.path());
+        let feed = self.feed.as_ref();
+        let feed = feed.filter(|_| uri.path().starts_with(edge::FEED_PREFIX));
         let mut response = match refused.map_or(Ok(request), Err) {
-            Ok(request) => match self.take_in(request).await {
-                Ok(request) => self.ask(request).await,
-                Err(refusal) => self.refuse(&refusal, id),
+            Ok(request) => match feed {
+                Some(feed) => feed.answer(request).await,
+                None => match self.take_in(request).await {
+                    Ok(request) => self.ask(request).await,
+                    Err(refusal) => self.refuse(&refusal, id),
+                },
             },
             Err(refusal) => self.refuse(&refusal, id),
         };
@@ -72,6 +79,7 @@ impl Exchanges {
         }
         let route = Own::parse(uri.path())
             .map(Own::path)
+            .or(feed.map(|_| edge::FEED_PREFIX))
             .or_else(|| Some(Route::parse(&method, uri.path()).ok()?.template()));
         let status = response.status();
         note(&method, &uri, route, status, began);
@@ -89,8 +97,8 @@ impl Exchanges {
     /// What a client writes must be kept here too, so that a restart does not forget what was read already.
     fn refuse_write(&self, method: &Method, path: &str) -> Option<Refusal> {
         let writes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        (writes && path.starts_with("/v1/vaults/") && self.health.is_replica_behind())
-            .then(refusal::replica_behind)
+        let writes = writes && path.starts_with("/v1/vaults/") || edge::is_feed_write(path);
+        (writes && self.health.is_replica_behind()).then(refusal::replica_behind)
     }
 
     async fn take_in(&self, request: Request<Incoming>) -> Result<Request<RequestBody>, Refusal> {

@@ -34,7 +34,7 @@ pub use self::{
     limits::Limits,
     tls::{Tls, TlsFileError},
 };
-use crate::{engine::Engine, health::Health, refusal};
+use crate::{edge::Feed, engine::Engine, health::Health, refusal};
 
 /// Refusals of connections under way at once; more are simply closed.
 const MOST_REFUSALS: usize = 64;
@@ -53,6 +53,8 @@ pub struct ServeConfig {
     pub health: Arc<Health>,
     /// What of it is served here.
     pub face: Face,
+    /// What feeds edges elsewhere; `None` = nothing does.
+    pub(crate) feed: Option<Arc<Feed>>,
     /// The bearer without which metrics are not shown.
     pub metrics_token: Option<SecretText>,
     /// `None` = plain HTTP.
@@ -90,6 +92,7 @@ impl Server {
             limits: Arc::clone(&limits),
             health: config.health,
             face: config.face,
+            feed: config.feed,
             metrics_token: config.metrics_token,
         });
         Ok(Self {

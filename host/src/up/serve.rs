@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use sekisho_account::LocalDevice;
 use sekisho_host::{
-    Host, HostConfig, RunningHost, dependency::Dependency, engine::EngineKind,
+    Host, HostConfig, RunningHost, dependency::Dependency, edge::FeedConfig, engine::EngineKind,
     metrics::MetricsAccess, sync::AccountUpstream,
 };
 
@@ -26,6 +26,7 @@ pub(crate) struct Serving {
     pub(crate) metrics: MetricsAccess,
     /// What is shown beside.
     pub(crate) dependencies: Vec<Arc<dyn Dependency>>,
+    pub(crate) feed: Option<FeedConfig>,
 }
 
 /// Starts, and comes back when the first client can be served.
@@ -41,6 +42,7 @@ pub(crate) async fn serve(prepared: &Prepared, serving: Serving) -> Result<Runni
         max_inline: serving.max_inline,
         metrics: serving.metrics,
         dependencies: serving.dependencies,
+        feed: serving.feed,
         ..HostConfig::new(
             upstream,
             credentials.trust(),

@@ -67,6 +67,22 @@ impl Outcome {
     }
 }
 
+/// Answers that differ between two runs of the same cases, ready to be read.
+pub fn differences(one: &Outcome, other: &Outcome) -> Vec<String> {
+    let pairs = one.transcript.iter().zip(&other.transcript);
+    let differing = pairs.filter(|(one, other)| bytes(one) != bytes(other));
+    differing
+        .map(|(one, other)| format!("{one}\nbut\n{other}"))
+        .collect()
+}
+
+/// All of an answer; headers by name, for their order means nothing (RFC 9110 §5.3).
+fn bytes(exchange: &Exchange) -> (u16, Vec<(String, String)>, &[u8]) {
+    let mut headers = exchange.answer.headers.clone();
+    headers.sort();
+    (exchange.answer.status, headers, &exchange.answer.body)
+}
+
 /// Runs every case of every file, each on a fresh world.
 pub fn run(runtime: &dyn Runtime, files: &[CaseFile]) -> Outcome {
     let mut outcome = Outcome::default();

@@ -42,6 +42,9 @@ pub(super) async fn answer(
             match (&head.method, path) {
                 (&Method::GET, "feed") => device.feed(head, &shared).await,
                 (&Method::GET, "wait") => device.wait(head, &shared).await,
+                (&Method::GET, path) if path.starts_with("files/") => {
+                    device.files(path, &shared).await
+                }
                 (&Method::GET, path) => device.chunk(path, &shared).await,
                 (&Method::POST, path) => device.post(path, &body, &shared).await,
                 _ => Err(unknown()),
@@ -137,6 +140,21 @@ impl Known {
                 return answer::json(&Version { version });
             }
         }
+    }
+
+    async fn files(self, path: &str, shared: &Shared) -> Answered {
+        let unknown = || AccountError::missing("resource", path);
+        let parts: Vec<&str> = path.split('/').collect();
+        let ["files", vault, item] = parts.as_slice() else {
+            return Err(unknown());
+        };
+        let (Ok(vault), Ok(item)) = (vault.parse(), item.parse()) else {
+            return Err(unknown());
+        };
+        let files = shared
+            .call(move || self.account.files(&self.environment, &vault, &item))
+            .await?;
+        answer::json(&files)
     }
 
     async fn chunk(self, path: &str, shared: &Shared) -> Answered {

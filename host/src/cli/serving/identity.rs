@@ -17,8 +17,8 @@ use super::variables::Variables;
 use crate::cli::{failure::Failure, session::Session};
 
 /// Credentials that were found.
-pub(super) struct Identity {
-    pub(super) credentials: Credentials,
+pub(in crate::cli) struct Identity {
+    pub(in crate::cli) credentials: Credentials,
     /// Their form; its path is looked at again.
     form: SessionForm,
     /// Said by flag or variable; wins over what the file says.
@@ -29,7 +29,7 @@ pub(super) struct Identity {
 
 impl Identity {
     /// By flag, by variable, or where the vendor's containers have it.
-    pub(super) fn find(
+    pub(in crate::cli) fn find(
         flag: Option<&str>,
         shown: Option<[PathBuf; 2]>,
         variables: &Variables,
@@ -59,18 +59,18 @@ impl Identity {
     }
 
     /// The file that it was read from.
-    pub(super) fn path(&self) -> Option<&Path> {
+    pub(in crate::cli) fn path(&self) -> Option<&Path> {
         self.form.path.as_deref()
     }
 
     /// All files that say who this host is.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+    pub(in crate::cli) fn files(&self) -> impl Iterator<Item = &Path> {
         let shown = self.shown.iter().flatten().map(AsRef::as_ref);
         self.path().into_iter().chain(shown)
     }
 
     /// The same Connect server, by files that were changed; why not, otherwise.
-    pub(super) fn read_again(&self) -> Result<(Self, Arc<dyn Device>), String> {
+    pub(in crate::cli) fn read_again(&self) -> Result<(Self, Arc<dyn Device>), String> {
         let (form, credentials) = match self.path() {
             Some(path) => read_session_file(path).map_err(|error| error.to_string())?,
             None => (self.form.clone(), self.credentials.clone()),
@@ -93,7 +93,7 @@ impl Identity {
     }
 
     /// The account's door for this host.
-    pub(super) fn device(&self) -> Result<Arc<dyn Device>, Failure> {
+    pub(in crate::cli) fn device(&self) -> Result<Arc<dyn Device>, Failure> {
         let client = self.client()?;
         let device = RemoteDevice::showing(client.as_ref(), &self.address()?, &self.credentials)?;
         Ok(Arc::new(device))
@@ -141,7 +141,7 @@ fn in_its_place(places: &[PathBuf]) -> Result<(SessionForm, Credentials), Failur
     }
 }
 
-pub(super) fn refused(error: &SessionError) -> Failure {
+pub(in crate::cli) fn refused(error: &SessionError) -> Failure {
     let line = error.to_string();
     let (cause, help) = line.rsplit_once(": ").unwrap_or((&line, "make a new file"));
     Failure::new(cause, help)

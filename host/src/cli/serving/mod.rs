@@ -16,16 +16,19 @@ use std::{
 use clap::Args;
 use sekisho_host::{
     Host, HostConfig, Role, RunningHost, StartError,
+    edge::publish::{Publisher, Store, Terms},
     engine::EngineKind,
     serve::{Limits, Tls},
     sync::{AccountUpstream, Pace},
 };
 use serde_json::json;
 
-use self::{identity::Identity, reload::Reload, variables::Variables};
+use self::reload::Reload;
+pub(super) use self::{identity::Identity, variables::Variables};
 use super::{
     Session,
     duration::{Seconds, parse_listen},
+    edge::{LowFeed, LowPlace, follow},
     failure::{Done, Failure},
     output,
     up::{Stop, reachable, runtime},
@@ -101,6 +104,11 @@ struct LowServing {
         default_value_t = 64
     )]
     usage_limit: u32,
+    /// Feed edges that run elsewhere, under /edge/v1/ beside the API: `read`, or `write` to take their clients' writes too.
+    #[arg(long, value_name = "HOW", env = "SEKISHO_FEED", value_enum)]
+    feed: Option<LowFeed>,
+    #[command(flatten)]
+    place: LowPlace,
     #[command(flatten)]
     watching: LowWatching,
 }
@@ -166,7 +174,14 @@ impl LowServing {
             tls: tls.clone(),
             ..self.config(&variables, &identity, Arc::clone(&upstream), tls.is_some())?
         };
-        runtime()?.block_on(until_stopped(session, identity, upstream, config))
+        let terms = Terms {
+            // An edge hears of a date alone with the next tick.
+            max_stale: config.max_stale.max(self.interval.0 * 2 + 5),
+            max_inline: config.max_inline,
+        };
+        let publisher = self.place.publisher(&identity, terms)?;
+        let running = until_stopped(session, identity, upstream, config, publisher);
+        runtime()?.block_on(running)
     }
 
     /// By flag or variable. `sync` has none: probes ask it in plain HTTP.
@@ -216,6 +231,7 @@ impl LowServing {
                 ..Limits::default()
             },
             metrics: self.watching.metrics()?,
+            feed: LowFeed::decide(self.feed, credentials),
             ..HostConfig::new(
                 upstream,
                 credentials.trust(),
@@ -226,7 +242,7 @@ impl LowServing {
 }
 
 /// Ours within the vendor's, which holds other files and may hold other servers: these are left as they are.
-fn data_dir(variables: &Variables, identity: &Identity, session: &Session) -> PathBuf {
+pub(super) fn data_dir(variables: &Variables, identity: &Identity, session: &Session) -> PathBuf {
     let dir = session.given_dir.clone();
     let dir = dir.unwrap_or_else(|| variables.data_dir());
     let server = identity.credentials.environment();
@@ -239,11 +255,14 @@ async fn until_stopped(
     identity: Identity,
     upstream: Arc<AccountUpstream>,
     config: HostConfig,
+    publisher: Option<Publisher<Box<dyn Store>>>,
 ) -> Done {
     let mut stop = Stop::listen()?;
     let hangup = Stop::hangup()?;
     let tls = config.tls.clone();
     let host = start(config).await?;
+    let publishing = publisher.map(|publisher| follow(Arc::clone(host.live()), publisher));
+    let publishing = publishing.transpose()?;
     print(session, &identity, host.addr(), tls.is_some())?;
     let reload = Reload::new(identity, upstream, tls, hangup);
     tokio::select! {
@@ -251,6 +270,8 @@ async fn until_stopped(
         () = reload.watch(&host) => {}
     }
     tracing::info!("stopping");
+    // It may be in the middle of a call to the store.
+    let _ = tokio::task::spawn_blocking(move || drop(publishing)).await;
     host.shutdown().await;
     Ok(())
 }

@@ -19,7 +19,7 @@ const SYNC_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the environment says.
 #[derive(Debug)]
-pub(super) struct Variables {
+pub(in crate::cli) struct Variables {
     /// Value of `OP_SESSION`.
     pub(super) session: Option<SecretText>,
     pub(super) http_port: Option<u16>,
@@ -74,7 +74,9 @@ const EXPLAINED: [(&str, &str); 8] = [
 impl Variables {
     /// From the environment, or what stands for it in a test. An empty variable counts as absent, as containers set
     /// them so.
-    pub(super) fn read(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Failure> {
+    pub(in crate::cli) fn read(
+        variable: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, Failure> {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let text = |name: &str| {
             let wrong = || Failure::usage(format!("{name} is no text"), "set it anew");

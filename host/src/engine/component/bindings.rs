@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
     interfaces: "
         import sekisho:vault/records@0.1.0;
         import sekisho:vault/usage@0.1.0;
+        import sekisho:vault/request@0.1.0;
     ",
     imports: {
         "sekisho:vault/records.put": async,
@@ -26,4 +27,4 @@ wasmtime::component::bindgen!({
     require_store_data_send: true,
 });
 
-pub(super) use self::sekisho::vault::{records, usage};
+pub(super) use self::sekisho::vault::{records, request, usage};

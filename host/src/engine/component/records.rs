@@ -14,7 +14,7 @@ use sekisho_core::{
     time::Timestamp,
 };
 
-use super::bindings::{records as wit, usage};
+use super::bindings::{records as wit, request, usage};
 use crate::engine::link::Link;
 
 impl wit::Host for Link {
@@ -209,6 +209,11 @@ impl usage::Host for Link {
             },
         );
     }
+}
+
+impl request::Host for Link {
+    /// A sandbox answers one request and is gone, with all it held.
+    fn finished(&mut self) {}
 }
 
 fn noted_event(event: UsageEvent) -> usage::Event {

@@ -99,6 +99,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     standard_library(l)?;
     bindings::records::add_to_linker::<_, HasSelf<Link>>(l, link)?;
     bindings::usage::add_to_linker::<_, HasSelf<Link>>(l, link)?;
+    bindings::request::add_to_linker::<_, HasSelf<Link>>(l, link)?;
     Ok(linker)
 }
 

@@ -1,0 +1,235 @@
+//! What the edge component costs under `wasmtime serve`: an item of 1 KB read by its id, with records from a host's feed
+//! and with records baked in, against a component that only says hello under the same server with the same settings.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench: a panic says where, and what it finds it prints"
+)]
+
+use std::{
+    cell::RefCell, collections::BTreeMap, convert::Infallible, fs, path::Path, sync::Arc,
+    time::Duration,
+};
+
+use sekisho_benches::{
+    load::{Run, get, load},
+    report::{Row, at_least, at_most, rounds},
+    rng::Reproducible,
+    server::{Server, config},
+    upstream::Account,
+};
+use sekisho_core::{
+    cache::Snapshot,
+    key::DeviceSecret,
+    published::{Digest, EdgeKeys, Files, Objects, Pointer, lay_out},
+    records::Fault,
+    sync::Incoming,
+};
+use sekisho_edge_artifact as artifact;
+use sekisho_host::{
+    edge::{
+        FeedConfig,
+        build::{Target, bake, build},
+    },
+    engine::EngineKind,
+    random::SystemRandom,
+};
+use sekisho_tests::edge::{Served, compile, wasmtime};
+
+const ROUNDS: usize = 5;
+const TIME: Duration = Duration::from_millis(1000);
+const ITEMS: usize = 1000;
+/// The account of the benches vouched on one day for good.
+const FOR_GOOD: u64 = 100 * 366 * 86_400;
+/// Connections of the load, and so instances at once at most.
+const INSTANCES: f64 = 16.0;
+const MIB: f64 = 1024.0 * 1024.0;
+
+fn main() {
+    if let Err(why) = wasmtime() {
+        println!("edge: not measured: {why}");
+        return;
+    }
+    let (account, keys) = account();
+    let bundle = build(&Target::Bundle(baked(&account, &keys))).unwrap();
+    let (feeding, request) = feeding(&keys);
+    let fed = build(&Target::Wasmtime).unwrap();
+    sizes(&fed, &bundle);
+    let folder = tempfile::tempdir().unwrap();
+    let [hello, fed, bundled] = [
+        ("hello", artifact::HELLO_WASM),
+        ("fed", &fed),
+        ("bundle", &bundle),
+    ]
+    .map(|(name, wasm)| {
+        let folder = folder.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        compile(wasm, &folder)
+    });
+    let url = format!("http://{}", feeding.addr);
+    let text = keys.to_text();
+    // EXPOSE: the bench's own, which is nobody's.
+    let told = [
+        ("SEKISHO_FEED_URL", url.as_str()),
+        ("SEKISHO_EDGE_KEYS", text.expose()),
+    ];
+    let batched = [told[0], told[1], ("SEKISHO_USAGE_BATCH", "64")];
+    let bundle_request = get(&account.item_path(ITEMS / 2), &account.token, "");
+    for (settings, reuse) in [
+        ("one instance for each request", "1"),
+        ("instances used again", "1000"),
+    ] {
+        println!("\n== edge: `wasmtime serve`, {settings} ==");
+        let start = |code: &Path, told: &[(&str, &str)]| {
+            let arguments = ["--allow-precompiled", "--max-instance-reuse-count", reuse];
+            Served::start(code, &arguments, told)
+        };
+        let servers = [
+            start(&hello, &[]),
+            start(&fed, &told),
+            start(&fed, &batched),
+            start(&bundled, &[]),
+        ];
+        let begun: Vec<f64> = servers.iter().map(|served| resident(served.id())).collect();
+        let at = |nth: usize, request: &[u8]| {
+            let (served, requests) = (&servers[nth], [request.to_vec()]);
+            move || load_with_cpu(served, &requests)
+        };
+        let mut rows = [
+            Row::new("hello component", at(0, &request)),
+            Row::new("feed, each access told at once", at(1, &request)),
+            Row::new("feed, accesses told by 64", at(2, &request)),
+            Row::new("bundle", at(3, &bundle_request)),
+        ];
+        rounds(&mut rows, ROUNDS);
+        let [hello, fed, batched, bundled] = &rows;
+        at_least("feed ÷ hello component", fed.ratio(hello), 0.5);
+        at_least("feed, by 64 ÷ hello component", batched.ratio(hello), 0.5);
+        at_least("bundle ÷ hello component", bundled.ratio(hello), 0.5);
+        for row in [fed, batched, bundled] {
+            let cpu = row.median(|run| run.cpu.as_secs_f64() * 1e3);
+            at_most(
+                &format!("{}: processor time of a read, ms", row.name),
+                cpu,
+                1.0,
+            );
+        }
+        for (nth, name) in [(1, "feed"), (3, "bundle")] {
+            let more = resident(servers[nth].id()) - begun[nth];
+            let each = more / INSTANCES / MIB;
+            at_most(
+                &format!("{name}: memory of an instance under load, MiB"),
+                each,
+                2.0,
+            );
+        }
+    }
+}
+
+fn sizes(fed: &[u8], bundle: &[u8]) {
+    println!("\n== edge: sizes ==");
+    let kilobytes = |bytes: &[u8]| bytes.len() as f64 / 1000.0;
+    for (name, bytes) in [
+        ("edge component", artifact::WASM),
+        ("plug feed", artifact::PLUG_FEED_WASM),
+        ("plug bundle", artifact::PLUG_BUNDLE_WASM),
+        ("bundle with 1,000 items of 1 KB", bundle),
+    ] {
+        println!("{name:<32} {:>8.0} KB", kilobytes(bytes));
+    }
+    at_most("component for wasmtime, KB", kilobytes(fed), 600.0);
+}
+
+fn account() -> (Account, EdgeKeys) {
+    let account = Account::new(ITEMS, 0);
+    let device = DeviceSecret::generate(&mut Reproducible(8));
+    let keys = EdgeKeys::derive(account.trust(), &device);
+    (account, keys)
+}
+
+/// A host that feeds edges, and a request for one of its items. Its account is equal to the bundle's, but for random bytes.
+fn feeding(keys: &EdgeKeys) -> (Server, Vec<u8>) {
+    let account = Arc::new(Account::new(ITEMS, 0));
+    let mut config = config(&account, EngineKind::Native, None);
+    config.max_stale = FOR_GOOD;
+    config.feed = Some(FeedConfig {
+        keys: keys.clone(),
+        writes: false,
+    });
+    let request = get(&account.item_path(ITEMS / 2), &account.token, "");
+    (Server::host(config), request)
+}
+
+/// A set in memory.
+struct Held {
+    pointer: Vec<u8>,
+    objects: BTreeMap<Digest, Vec<u8>>,
+}
+
+impl Objects for Held {
+    fn pointer(&self) -> Result<Vec<u8>, Fault> {
+        Ok(self.pointer.clone())
+    }
+
+    fn object(&self, name: &Digest) -> Result<Vec<u8>, Fault> {
+        self.objects.get(name).cloned().ok_or(Fault::Unavailable)
+    }
+}
+
+fn baked(account: &Account, keys: &EdgeKeys) -> Vec<u8> {
+    let empty = Snapshot::default();
+    let incoming = Incoming::parse(vec![account.page()], &account.trust()).unwrap();
+    let snapshot = empty.apply(&incoming.plan(&empty).unwrap());
+    let objects = RefCell::new(BTreeMap::new());
+    let laid = lay_out(
+        &snapshot,
+        &account.signing_keys(),
+        &Files::new(),
+        |name, bytes| {
+            objects.borrow_mut().insert(name, bytes.to_vec());
+            Ok::<_, Infallible>(())
+        },
+    );
+    let head = snapshot.head().unwrap().clone();
+    let pointer = Pointer {
+        root: laid.unwrap().root,
+        max_stale: FOR_GOOD,
+        max_inline: 100 * 1024,
+        published_at: head.issued_at,
+        head,
+    };
+    let held = Held {
+        pointer: pointer.write(keys),
+        objects: objects.into_inner(),
+    };
+    bake(&held, keys, None, &SystemRandom).unwrap()
+}
+
+/// The processor time is that of the server's process.
+fn load_with_cpu(served: &Served, requests: &[Vec<u8>]) -> Run {
+    let before = processor(served.id());
+    let run = load(served.addr(), requests, 200, TIME);
+    let spent = processor(served.id()) - before;
+    let count = run.rate * TIME.as_secs_f64();
+    Run {
+        cpu: Duration::from_secs_f64(spent / count),
+        ..run
+    }
+}
+
+/// Seconds that a process has used (proc(5): fields 14 and 15, in hundredths).
+fn processor(id: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let mut fields = fields.split_whitespace().skip(11);
+    let mut ticks = || fields.next().unwrap().parse::<f64>().unwrap();
+    (ticks() + ticks()) / 100.0
+}
+
+/// Bytes of a process in memory.
+fn resident(id: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse::<f64>().unwrap() * 1024.0
+}

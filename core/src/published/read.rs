@@ -1,0 +1,270 @@
+//! A published set as [`Records`].
+
+use alloc::vec::Vec;
+use core::cell::{OnceCell, RefCell};
+
+use super::{
+    EdgeKeys, FileChunks, Objects, Pointer,
+    codec::{self, ItemEntry, Root, VaultEntry},
+    layout::mark_key,
+    load,
+    tree::{self, Walk},
+};
+use crate::{
+    id::{FileId, ID_LENGTH, ItemId, TokenId, VaultId},
+    records::{
+        DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
+        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
+    },
+    seal::Sealed,
+};
+
+/// Reads a published set: make one for each request. All its answers come from the set that was current when it was
+/// first asked. It only reads.
+pub struct Published<'k, O> {
+    objects: O,
+    keys: &'k EdgeKeys,
+    floor: u64,
+    set: OnceCell<(Pointer, Root)>,
+    // What one request asks for more than once.
+    vault: RefCell<Option<VaultEntry>>,
+    item: RefCell<Option<(VaultId, ItemId, ItemEntry)>>,
+}
+
+impl<'k, O: Objects> Published<'k, O> {
+    /// Over a store, believing only what bears the MAC of these keys.
+    pub const fn new(objects: O, keys: &'k EdgeKeys) -> Self {
+        Self {
+            objects,
+            keys,
+            floor: 0,
+            set: OnceCell::new(),
+            vault: RefCell::new(None),
+            item: RefCell::new(None),
+        }
+    }
+
+    /// The same, refusing every set older than this version of the environment, which was seen before.
+    #[must_use]
+    pub const fn not_before(mut self, version: u64) -> Self {
+        self.floor = version;
+        self
+    }
+
+    /// The pointer whose set is read.
+    pub fn pointer(&self) -> Result<&Pointer, Fault> {
+        self.set().map(|(pointer, _)| pointer)
+    }
+
+    /// The chunks of an item's files by name.
+    pub fn files(&self, vault: &VaultId, item: &ItemId) -> Result<Vec<FileChunks>, Fault> {
+        let Some(table) = self.item_entry(vault, item)?.chunks else {
+            return Ok(Vec::new());
+        };
+        let files = codec::read_chunks(&load(&self.objects, &table)?)?;
+        let files = files.into_iter();
+        Ok(files
+            .map(|(file, chunks)| FileChunks { file, chunks })
+            .collect())
+    }
+
+    /// Looks again: the next answer comes from the set that is current then. For who has written.
+    pub fn forget(&mut self) {
+        self.set = OnceCell::new();
+        self.vault = RefCell::new(None);
+        self.item = RefCell::new(None);
+    }
+
+    /// Where the bytes come from.
+    pub const fn objects(&self) -> &O {
+        &self.objects
+    }
+
+    fn set(&self) -> Result<&(Pointer, Root), Fault> {
+        if let Some(set) = self.set.get() {
+            return Ok(set);
+        }
+        let pointer = Pointer::read(&self.objects.pointer()?, self.keys)?;
+        if pointer.head.version < self.floor {
+            return Err(Fault::Unavailable);
+        }
+        let root = Root::read(&load(&self.objects, &pointer.root)?)?;
+        Ok(self.set.get_or_init(|| (pointer, root)))
+    }
+
+    fn root(&self) -> Result<&Root, Fault> {
+        self.set().map(|(_, root)| root)
+    }
+
+    fn vault_entry(&self, id: &VaultId) -> Result<VaultEntry, Fault> {
+        if let Some(held) = self
+            .vault
+            .borrow()
+            .as_ref()
+            .filter(|held| held.record.id == *id)
+        {
+            return Ok(held.clone());
+        }
+        let vaults = &self.root()?.vaults;
+        let found = tree::find(&self.objects, vaults, id.as_bytes(), |value| {
+            VaultEntry::read(id.as_bytes(), value)
+        })?;
+        let entry = found.ok_or(Fault::Missing)?;
+        *self.vault.borrow_mut() = Some(entry.clone());
+        Ok(entry)
+    }
+
+    fn item_entry(&self, vault: &VaultId, item: &ItemId) -> Result<ItemEntry, Fault> {
+        if let Some((_, _, held)) = self
+            .item
+            .borrow()
+            .as_ref()
+            .filter(|(of, id, _)| of == vault && id == item)
+        {
+            return Ok(held.clone());
+        }
+        let items = self.vault_entry(vault)?.items;
+        let found = tree::find(&self.objects, &items, item.as_bytes(), ItemEntry::read)?;
+        let entry = found.ok_or(Fault::Missing)?;
+        *self.item.borrow_mut() = Some((*vault, *item, entry.clone()));
+        Ok(entry)
+    }
+
+    fn overview(&self, vault: &VaultEntry, item: &ItemId) -> Result<PartRecord, Fault> {
+        let found = tree::find(&self.objects, &vault.overviews, item.as_bytes(), |value| {
+            codec::read_overview(item.as_bytes(), value)
+        })?;
+        // The set says that there is such an item.
+        found.ok_or(Fault::Unavailable)
+    }
+
+    fn sealed(&self, name: &super::Digest) -> Result<Sealed, Fault> {
+        load(&self.objects, name).map(Sealed::from_bytes)
+    }
+}
+
+impl<O: Objects> Records for Published<'_, O> {
+    fn head(&self) -> Result<Head, Fault> {
+        self.pointer().map(Pointer::to_head)
+    }
+
+    fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
+        self.root().map(|root| root.keys.clone())
+    }
+
+    fn token(&self, id: &TokenId) -> Result<TokenRecord, Fault> {
+        let tokens = &self.root()?.tokens;
+        let found = tree::find(&self.objects, tokens, id.as_bytes(), |value| {
+            codec::read_token(id.as_bytes(), value)
+        })?;
+        found.ok_or(Fault::Missing)
+    }
+
+    fn vault(&self, id: &VaultId) -> Result<VaultRecord, Fault> {
+        self.vault_entry(id).map(|entry| entry.record)
+    }
+
+    fn list(
+        &self,
+        vault: &VaultId,
+        after: Option<&ItemId>,
+        limit: u32,
+    ) -> Result<Vec<PartRecord>, Fault> {
+        let vault = self.vault_entry(vault)?;
+        let after = after.map_or(&[][..], |id| id.as_bytes());
+        let mut out = Vec::new();
+        if limit == 0 {
+            return Ok(out);
+        }
+        tree::walk(&self.objects, &vault.overviews, after, &mut |key, value| {
+            if key > after {
+                let overview = codec::read_overview(key, value)?;
+                if !overview.archived {
+                    out.push(overview);
+                }
+            }
+            Ok(if out.len() < limit as usize {
+                Walk::On
+            } else {
+                Walk::Enough
+            })
+        })?;
+        Ok(out)
+    }
+
+    fn find(&self, vault: &VaultId, mark: &TitleMark) -> Result<Vec<PartRecord>, Fault> {
+        let vault = self.vault_entry(vault)?;
+        let from = mark_key(mark, &ItemId::MIN);
+        let (wanted, _) = from.split_at(ID_LENGTH);
+        let mut found: Vec<ItemId> = Vec::new();
+        tree::walk(&self.objects, &vault.marks, &from, &mut |key, _| {
+            let Some(item) = key.strip_prefix(wanted) else {
+                return Ok(Walk::Enough);
+            };
+            found.push(super::wire::Reader::of(item).id()?);
+            Ok(Walk::On)
+        })?;
+        found
+            .iter()
+            .map(|item| self.overview(&vault, item))
+            .collect()
+    }
+
+    fn version(&self, vault: &VaultId, item: &ItemId) -> Result<u64, Fault> {
+        self.item_entry(vault, item).map(|entry| entry.version)
+    }
+
+    fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
+        let entry = self.item_entry(vault, item)?;
+        Ok(PartRecord {
+            id: *item,
+            version: entry.version,
+            archived: entry.archived,
+            sealed: self.sealed(&entry.details)?,
+        })
+    }
+
+    fn item(&self, vault: &VaultId, item: &ItemId) -> Result<ItemRecord, Fault> {
+        let entry = self.item_entry(vault, item)?;
+        let [extra, files] = match &entry.rest {
+            Some(name) => codec::read_rest(&load(&self.objects, name)?)?,
+            None => [None, None],
+        };
+        Ok(ItemRecord {
+            id: *item,
+            version: entry.version,
+            archived: entry.archived,
+            marks: entry.marks,
+            overview: self.overview(&self.vault_entry(vault)?, item)?.sealed,
+            details: self.sealed(&entry.details)?,
+            extra,
+            files,
+        })
+    }
+
+    fn chunk(
+        &self,
+        vault: &VaultId,
+        item: &ItemId,
+        file: &FileId,
+        index: u32,
+    ) -> Result<Vec<u8>, Fault> {
+        let table = self.item_entry(vault, item)?.chunks.ok_or(Fault::Missing)?;
+        let files = codec::read_chunks(&load(&self.objects, &table)?)?;
+        let chunks = files.iter().find(|(held, _)| held == file);
+        let name = chunks.and_then(|(_, chunks)| chunks.get(index as usize));
+        load(&self.objects, name.ok_or(Fault::Missing)?)
+    }
+
+    fn put(&self, _: PutRequest) -> Result<(), Fault> {
+        Err(Fault::ReadOnly)
+    }
+
+    fn put_chunk(&self, _: PutChunkRequest) -> Result<(), Fault> {
+        Err(Fault::ReadOnly)
+    }
+
+    fn delete(&self, _: DeleteRequest) -> Result<(), Fault> {
+        Err(Fault::ReadOnly)
+    }
+}

@@ -1,0 +1,188 @@
+//! A search tree of objects. Its shape follows from its entries alone, so equal sets have equal trees, and a change
+//! makes new nodes only on its way from the root.
+
+use alloc::vec::Vec;
+
+use super::{
+    Digest, Objects, load,
+    wire::{MALFORMED, Reader, Writer},
+};
+use crate::records::Fault;
+
+const LEAF: u8 = 1;
+const BRANCH: u8 = 2;
+/// No key is longer.
+const DEEPEST: usize = 64;
+
+/// A key and what stands there.
+pub(super) type Entry = (Vec<u8>, Vec<u8>);
+
+/// Builds a tree of entries by ascending key, all keys of one length; every node goes to `emit`. Entries that together
+/// have no more than `leaf` bytes are one node.
+pub(super) fn build<E>(
+    entries: &[Entry],
+    leaf: usize,
+    emit: &mut impl FnMut(Digest, &[u8]) -> Result<(), E>,
+) -> Result<Digest, E> {
+    node(entries, 0, leaf, emit)
+}
+
+fn node<E>(
+    entries: &[Entry],
+    depth: usize,
+    leaf: usize,
+    emit: &mut impl FnMut(Digest, &[u8]) -> Result<(), E>,
+) -> Result<Digest, E> {
+    let size: usize = entries
+        .iter()
+        .map(|(key, value)| key.len() + value.len() + 5)
+        .sum();
+    let mut out;
+    if size <= leaf || entries.len() < 2 {
+        out = Writer::new(LEAF);
+        out.count(entries.len());
+        for (key, value) in entries {
+            // Keys are one or two identifiers.
+            out.byte(u8::try_from(key.len()).unwrap_or(u8::MAX))
+                .raw(key)
+                .bytes(value);
+        }
+    } else {
+        let at = |entry: &Entry| entry.0.get(depth).copied();
+        let groups = entries.chunk_by(|one, other| at(one) == at(other));
+        out = Writer::new(BRANCH);
+        out.count(groups.clone().count());
+        for group in groups {
+            let name = node(group, depth + 1, leaf, emit)?;
+            let byte = group.first().and_then(at).unwrap_or_default();
+            out.byte(byte).raw(name.as_bytes());
+        }
+    }
+    let name = Digest::of(&out.0);
+    emit(name, &out.0)?;
+    Ok(name)
+}
+
+/// A node taken apart; it borrows from the object.
+enum Node<'a> {
+    Leaf(Vec<(&'a [u8], &'a [u8])>),
+    Branch(Vec<(u8, Digest)>),
+}
+
+fn parse(bytes: &[u8]) -> Result<Node<'_>, Fault> {
+    match bytes.first() {
+        Some(&LEAF) => {
+            let mut reader = Reader::new(bytes, LEAF)?;
+            let entries = reader.many(|reader| {
+                let length = reader.byte()?;
+                Ok((reader.raw(usize::from(length))?, reader.bytes()?))
+            })?;
+            reader.end(())?;
+            Ok(Node::Leaf(entries))
+        }
+        Some(&BRANCH) => {
+            let mut reader = Reader::new(bytes, BRANCH)?;
+            let children = reader.many(|reader| Ok((reader.byte()?, reader.digest()?)))?;
+            reader.end(())?;
+            Ok(Node::Branch(children))
+        }
+        _ => Err(MALFORMED),
+    }
+}
+
+/// What stands at a key.
+pub(super) fn find<T>(
+    objects: &(impl Objects + ?Sized),
+    root: &Digest,
+    key: &[u8],
+    take: impl FnOnce(&[u8]) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    let mut name = *root;
+    for depth in 0..DEEPEST {
+        let bytes = load(objects, &name)?;
+        match parse(&bytes)? {
+            Node::Leaf(entries) => {
+                let found = entries.iter().find(|(held, _)| *held == key);
+                return found.map(|(_, value)| take(value)).transpose();
+            }
+            Node::Branch(children) => {
+                let Some(byte) = key.get(depth) else {
+                    return Err(MALFORMED);
+                };
+                match children.iter().find(|(held, _)| held == byte) {
+                    Some((_, child)) => name = *child,
+                    None => return Ok(None),
+                }
+            }
+        }
+    }
+    Err(MALFORMED)
+}
+
+/// Whether a walk goes on.
+pub(super) enum Walk {
+    On,
+    Enough,
+}
+
+/// Shows every entry from `from` on by ascending key, until `visit` has enough. Nodes that lie wholly before are not
+/// read.
+pub(super) fn walk(
+    objects: &(impl Objects + ?Sized),
+    root: &Digest,
+    from: &[u8],
+    visit: &mut impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>,
+) -> Result<(), Fault> {
+    walk_node(objects, root, from, 0, &mut |_| (), visit).map(drop)
+}
+
+/// The same over every entry, showing every node's name too.
+pub(super) fn walk_all(
+    objects: &(impl Objects + ?Sized),
+    root: &Digest,
+    node: &mut impl FnMut(Digest),
+    visit: &mut impl FnMut(&[u8], &[u8]) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut all = |key: &[u8], value: &[u8]| visit(key, value).map(|()| Walk::On);
+    walk_node(objects, root, &[], 0, node, &mut all).map(drop)
+}
+
+fn walk_node(
+    objects: &(impl Objects + ?Sized),
+    name: &Digest,
+    from: &[u8],
+    depth: usize,
+    node: &mut impl FnMut(Digest),
+    visit: &mut impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>,
+) -> Result<Walk, Fault> {
+    if depth > DEEPEST {
+        return Err(MALFORMED);
+    }
+    let bytes = load(objects, name)?;
+    node(*name);
+    match parse(&bytes)? {
+        Node::Leaf(entries) => {
+            for (key, value) in entries {
+                if key >= from
+                    && let Walk::Enough = visit(key, value)?
+                {
+                    return Ok(Walk::Enough);
+                }
+            }
+        }
+        Node::Branch(children) => {
+            for (byte, child) in children {
+                // The bound counts only on the path that begins as it does.
+                let from = match from.get(depth) {
+                    Some(bound) if byte < *bound => continue,
+                    Some(bound) if byte == *bound => from,
+                    _ => &[],
+                };
+                if let Walk::Enough = walk_node(objects, &child, from, depth + 1, node, visit)? {
+                    return Ok(Walk::Enough);
+                }
+            }
+        }
+    }
+    Ok(Walk::On)
+}

@@ -1,0 +1,17 @@
+//! Generated from the definition of what a bundle is asked for. Its glue is `unsafe` by nature; nothing else in this
+//! crate may be.
+#![allow(
+    unsafe_code,
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::use_self,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
+
+wit_bindgen::generate!({
+    path: "../../../wit/bundle",
+    world: "reader",
+});

@@ -1,0 +1,24 @@
+//! Generated from WASI's own definitions. Its glue is `unsafe` by nature; nothing else in this crate may be.
+#![allow(
+    unsafe_code,
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::use_self,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
+
+wit_bindgen::generate!({
+    path: "../../../wit",
+    inline: "
+        package sekisho:spin;
+        world spin {
+            import wasi:http/outgoing-handler@0.2.12;
+            import wasi:random/insecure@0.2.12;
+        }
+    ",
+    world: "sekisho:spin/spin",
+    generate_all,
+});

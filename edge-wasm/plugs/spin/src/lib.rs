@@ -1,0 +1,292 @@
+//! The plug for Spin: sealed records from its key-value store, read as a published set that `sekisho edge publish` brings
+//! there through the component beside this one.
+//!
+//! What the store holds is believed as far as the edge's keys prove it: the pointer by its MAC, each object by its name.
+//! An instance lives for one request, so nothing is cached and each request sees the pointer as it stands. Accesses are
+//! kept in the store until the publisher takes them.
+
+mod bindings;
+#[path = "../../feed/src/http.rs"]
+mod http;
+
+use std::{
+    cell::{Cell, RefCell},
+    thread,
+    time::Duration,
+};
+
+use ::http::{Method, StatusCode};
+use bindings::wasi::random::insecure;
+use sekisho_core::{
+    id::{FileId, ItemId, TokenId, VaultId},
+    published::{EdgeKeys, Published},
+    records::{
+        DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
+        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
+    },
+    rest::{ActivityPage, ActivityQuery, Usage, UsageEvent},
+};
+use sekisho_plug_exports::{Plug, plug};
+use sekisho_spin_store::{KeyValue, keys, variable};
+use serde::{Deserialize, Serialize};
+
+use self::http::{Address, Question, ask};
+
+type View = Published<'static, &'static KeyValue>;
+
+/// Where clients' writes go; unset = this edge only reads.
+const WRITE_URL: &str = "sekisho_write_url";
+/// Whether a proxy in front says who asks; `1` = it does.
+const TRUST_PEER: &str = "sekisho_trust_peer";
+/// How long a write waits to be seen here: the host publishes it at once.
+const SEEN: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(20);
+/// Bytes of a word that says why something was refused.
+const WORD: usize = 64;
+
+/// The application's store, if it can be had.
+struct Spin(Option<Ready>);
+
+struct Ready {
+    store: &'static KeyValue,
+    keys: &'static EdgeKeys,
+    view: RefCell<View>,
+    /// The newest version seen; an older set is refused from then on.
+    newest: Cell<u64>,
+    noted: RefCell<Vec<UsageEvent>>,
+    trusts_peers: bool,
+}
+
+/// An access under an id that counts once.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    id: String,
+    event: UsageEvent,
+}
+
+plug!(Spin, Spin::new);
+
+impl Spin {
+    fn new() -> Self {
+        let ready = keys().and_then(|keys| Ok((keys, KeyValue::open()?)));
+        match ready {
+            Ok((keys, store)) => {
+                // They live as long as the instance, of which there is one.
+                let (keys, store): (&'static EdgeKeys, &'static KeyValue) =
+                    (Box::leak(Box::new(keys)), Box::leak(Box::new(store)));
+                Self(Some(Ready {
+                    store,
+                    keys,
+                    view: RefCell::new(Published::new(store, keys)),
+                    newest: Cell::new(0),
+                    noted: RefCell::default(),
+                    trusts_peers: variable(TRUST_PEER).is_some_and(|text| text.trim() == "1"),
+                }))
+            }
+            Err(cause) => {
+                // Names of variables, and never what is in them.
+                eprintln!("sekisho: {cause}");
+                Self(None)
+            }
+        }
+    }
+
+    fn ready(&self) -> Result<&Ready, Fault> {
+        self.0.as_ref().ok_or(Fault::Unavailable)
+    }
+
+    fn ask<T>(&self, what: impl FnOnce(&View) -> Result<T, Fault>) -> Result<T, Fault> {
+        let ready = self.ready()?;
+        let view = ready.view.borrow();
+        let found = what(&view)?;
+        // Held by the view by now.
+        ready.newest.set(view.pointer()?.head.version);
+        Ok(found)
+    }
+}
+
+impl Ready {
+    /// The next answer comes from the set that is current then.
+    fn look_again(&self) {
+        let view = Published::new(self.store, self.keys);
+        *self.view.borrow_mut() = view.not_before(self.newest.get());
+    }
+
+    /// Lets a host write, and waits until what it wrote is published here.
+    fn write(&self, what: &str, request: &impl Serialize, shows: bool) -> Result<(), Fault> {
+        let url = variable(WRITE_URL).ok_or(Fault::ReadOnly)?;
+        let address = Address::parse(url.trim()).ok_or(Fault::Unavailable)?;
+        let body = serde_json::to_vec(request).map_err(|_| Fault::Unavailable)?;
+        // EXPOSE: goes into the header that proves this edge to its host.
+        let authorization = format!("Bearer {}", self.keys.read_bearer().expose());
+        let question = Question {
+            method: Method::POST,
+            path: &format!("/edge/v1/{what}"),
+            authorization: &authorization,
+            body: Some(&body),
+            limit: WORD,
+        };
+        match ask(&address, &question) {
+            Ok((StatusCode::OK | StatusCode::NO_CONTENT, _)) => {}
+            Ok((_, word)) => return Err(fault(&word)),
+            Err(_) => return Err(Fault::Unavailable),
+        }
+        if shows {
+            let before = self.newest.get();
+            for _ in 0..SEEN.as_millis() / LOOK.as_millis() {
+                self.look_again();
+                let now = self.view.borrow().pointer()?.head.version;
+                if now > before {
+                    self.newest.set(now);
+                    break;
+                }
+                thread::sleep(LOOK);
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings what was noted into the store. What does not get there is lost: no read waits for it.
+    fn keep_notes(&self) {
+        let events = std::mem::take(&mut *self.noted.borrow_mut());
+        if events.is_empty() {
+            return;
+        }
+        // It tells accesses apart and protects nothing.
+        let random = insecure::get_insecure_random_u64();
+        let _ = self.store.note(random, |name| {
+            let events = events.into_iter().enumerate();
+            let notes: Vec<Note> = events
+                .map(|(at, event)| Note {
+                    id: format!("{name}-{at}"),
+                    event,
+                })
+                .collect();
+            serde_json::to_vec(&notes).unwrap_or_default()
+        });
+    }
+
+    fn remembered(&self) -> Result<Vec<UsageEvent>, Fault> {
+        let mut events = Vec::new();
+        for name in self.store.notes()? {
+            let Some(json) = self.store.find_note(&name)? else {
+                continue;
+            };
+            let notes: Vec<Note> = serde_json::from_slice(&json).unwrap_or_default();
+            events.extend(notes.into_iter().map(|note| note.event));
+        }
+        Ok(events)
+    }
+}
+
+/// What a host answers beside success: a word of [`Fault`]. Anything else is not this host's.
+fn fault(word: &[u8]) -> Fault {
+    match word {
+        b"missing" => Fault::Missing,
+        b"denied" => Fault::Denied,
+        b"conflict" => Fault::Conflict,
+        b"too-large" => Fault::TooLarge,
+        b"not-synchronised" => Fault::NotSynchronised,
+        b"read-only" => Fault::ReadOnly,
+        b"mirrored" => Fault::Mirrored,
+        b"refused" => Fault::Refused,
+        _ => Fault::Unavailable,
+    }
+}
+
+impl Records for Spin {
+    fn head(&self) -> Result<Head, Fault> {
+        self.ask(Records::head)
+    }
+
+    fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
+        self.ask(Records::signing_keys)
+    }
+
+    fn token(&self, id: &TokenId) -> Result<TokenRecord, Fault> {
+        self.ask(|view| view.token(id))
+    }
+
+    fn vault(&self, id: &VaultId) -> Result<VaultRecord, Fault> {
+        self.ask(|view| view.vault(id))
+    }
+
+    fn list(
+        &self,
+        vault: &VaultId,
+        after: Option<&ItemId>,
+        limit: u32,
+    ) -> Result<Vec<PartRecord>, Fault> {
+        self.ask(|view| view.list(vault, after, limit))
+    }
+
+    fn find(&self, vault: &VaultId, mark: &TitleMark) -> Result<Vec<PartRecord>, Fault> {
+        self.ask(|view| view.find(vault, mark))
+    }
+
+    fn version(&self, vault: &VaultId, item: &ItemId) -> Result<u64, Fault> {
+        self.ask(|view| view.version(vault, item))
+    }
+
+    fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
+        self.ask(|view| view.details(vault, item))
+    }
+
+    fn item(&self, vault: &VaultId, item: &ItemId) -> Result<ItemRecord, Fault> {
+        self.ask(|view| view.item(vault, item))
+    }
+
+    fn chunk(
+        &self,
+        vault: &VaultId,
+        item: &ItemId,
+        file: &FileId,
+        index: u32,
+    ) -> Result<Vec<u8>, Fault> {
+        self.ask(|view| view.chunk(vault, item, file, index))
+    }
+
+    fn put(&self, request: PutRequest) -> Result<(), Fault> {
+        self.ready()?.write("put", &request, true)
+    }
+
+    fn put_chunk(&self, request: PutChunkRequest) -> Result<(), Fault> {
+        // It is seen by nobody before the item's own write.
+        self.ready()?.write("put-chunk", &request, false)
+    }
+
+    fn delete(&self, request: DeleteRequest) -> Result<(), Fault> {
+        self.ready()?.write("delete", &request, true)
+    }
+}
+
+impl Usage for Spin {
+    fn note(&self, event: UsageEvent) {
+        if let Some(ready) = &self.0 {
+            ready.noted.borrow_mut().push(event);
+        }
+    }
+
+    /// As far back as the publisher has not taken them yet.
+    fn recent(&self, wanted: ActivityQuery) -> ActivityPage {
+        let Some(ready) = &self.0 else {
+            return ActivityPage::default();
+        };
+        ready.keep_notes();
+        let events = ready.remembered().unwrap_or_default();
+        ActivityPage::of(events.iter(), &wanted)
+    }
+}
+
+impl Plug for Spin {
+    fn finished(&self) {
+        if let Some(ready) = &self.0 {
+            ready.keep_notes();
+            ready.look_again();
+        }
+    }
+
+    fn trusts_peers(&self) -> bool {
+        self.0.as_ref().is_some_and(|ready| ready.trusts_peers)
+    }
+}

@@ -1,0 +1,316 @@
+//! The edge component under `wasmtime serve`, with records from a host's feed and with records baked in: every case byte
+//! for byte as core answers, the vendor's Python SDK, and what an edge must refuse.
+#![cfg(feature = "host")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that panics is a test that fails"
+)]
+
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use sekisho_core::{key::DeviceSecret, published::EdgeKeys};
+use sekisho_edge_artifact as artifact;
+use sekisho_host::edge::build::{Target, bake, build, compose};
+use sekisho_tests::{
+    binary::wait,
+    cases::{self, Given, RawAnswer, Request, Runtime},
+    edge::{Bundled, Fed, ReadOnly, Served, wasmtime},
+    hosted::Connection,
+    native::Native,
+    published::keys,
+    rng::labelled,
+    sdk,
+    world::World,
+};
+
+/// Whether there is a `wasmtime`; if not, why not is said.
+fn can_run(test: &str) -> bool {
+    match wasmtime() {
+        Ok(_) => true,
+        Err(why) => {
+            sdk::skip(test, why);
+            false
+        }
+    }
+}
+
+fn compare(edge: &dyn Runtime, reference: &dyn Runtime) -> cases::Outcome {
+    let files = cases::read_all();
+    let (edge, reference) = (cases::run(edge, &files), cases::run(reference, &files));
+    let differences = cases::differences(&reference, &edge);
+    assert!(
+        differences.is_empty(),
+        "{} answers differ\n\n{}",
+        differences.len(),
+        differences.join("\n\n")
+    );
+    assert_eq!(
+        (edge.transcript.len(), edge.ran, edge.failures.len()),
+        (
+            reference.transcript.len(),
+            reference.ran,
+            reference.failures.len()
+        )
+    );
+    edge
+}
+
+#[test]
+fn a_fed_edge_answers_as_core_does() {
+    if can_run("a_fed_edge_answers_as_core_does") {
+        let outcome = compare(&Fed::new(&[]), &Native);
+        outcome.unwrap();
+        assert_eq!(outcome.skipped, 0);
+    }
+}
+
+/// What an instance keeps from one request changes no answer to the next.
+#[test]
+fn an_instance_that_is_used_again_answers_as_core_does() {
+    if can_run("an_instance_that_is_used_again_answers_as_core_does") {
+        compare(&Fed::new(&["--max-instance-reuse-count", "1000"]), &Native).unwrap();
+    }
+}
+
+/// It cannot be written to, nor does it remember who read: so it is compared with core over records of that kind.
+#[test]
+fn a_bundle_answers_as_core_does_over_records_that_are_only_read() {
+    if can_run("a_bundle_answers_as_core_does_over_records_that_are_only_read") {
+        let outcome = compare(&Bundled::new(), &ReadOnly);
+        let held = outcome.ran - outcome.failures.len();
+        assert!(held > 150, "only {held} cases hold without writing");
+    }
+}
+
+fn get(path: &str, token: &str) -> Request {
+    Request {
+        method: "GET".into(),
+        target: path.into(),
+        headers: vec![(
+            "authorization".into(),
+            format!("Bearer {}", World::get().tokens[token]),
+        )],
+        body: Vec::new(),
+    }
+}
+
+fn item() -> String {
+    let (vault, item) = World::get().items["login"];
+    format!("/v1/vaults/{vault}/items/{item}")
+}
+
+#[test]
+fn who_has_other_keys_is_told_nothing() {
+    if !can_run("who_has_other_keys_is_told_nothing") {
+        return;
+    }
+    let fed = Fed::new(&[]);
+    let host = fed.host(&Given::default(), true);
+    let url = format!("http://{}", host.addr());
+    let device = DeviceSecret::generate(&mut labelled("another device"));
+    let others = EdgeKeys::derive(World::get().trust(), &device).to_text();
+    // EXPOSE: made here.
+    let served = fed.serve(&url, None, others.expose());
+    let answer = Connection::to(served.addr()).send(&get(&item(), "rw"));
+    assert_eq!(answer.status, 503, "{answer:?}");
+    for bearer in ["", "Bearer ", "Bearer x", "Basic x"] {
+        let mut request = get("/edge/v1/pointer", "rw");
+        request.headers = vec![("authorization".into(), bearer.into())];
+        assert_eq!(host.connect().send(&request).status, 401);
+    }
+    // A client's token is not an edge's.
+    assert_eq!(
+        host.connect().send(&get("/edge/v1/pointer", "rw")).status,
+        401
+    );
+}
+
+#[test]
+fn a_host_that_feeds_nobody_has_no_such_path() {
+    let hosted = sekisho_tests::hosted::Hosted::new(sekisho_host::engine::EngineKind::Native);
+    let host = hosted.serve(&Given::default(), |_| {});
+    let mut request = get("/edge/v1/pointer", "rw");
+    // EXPOSE: the world's own.
+    request.headers[0].1 = format!("Bearer {}", keys().read_bearer().expose());
+    assert_eq!(host.connect().send(&request).status, 404);
+}
+
+/// Neither a host that only lets edges read nor an edge without a write URL takes a write; both say so alike.
+#[test]
+fn an_edge_that_only_reads_refuses_writes_plainly() {
+    if !can_run("an_edge_that_only_reads_refuses_writes_plainly") {
+        return;
+    }
+    let fed = Fed::new(&[]);
+    let mut delete = get(&item(), "rw");
+    delete.method = "DELETE".into();
+    let wanted = ReadOnly.start(&Given::default()).unwrap().exchange(&delete);
+    for (writes, with_url) in [(false, true), (true, false)] {
+        let host = fed.host(&Given::default(), writes);
+        let url = format!("http://{}", host.addr());
+        let text = keys().to_text();
+        // EXPOSE: the world's own.
+        let served = fed.serve(&url, with_url.then_some(&url), text.expose());
+        let refused = Connection::to(served.addr()).send(&delete);
+        assert_eq!(
+            (refused.status, message(&refused)),
+            (wanted.status, message(&wanted))
+        );
+        let still = Connection::to(served.addr()).send(&get(&item(), "rw"));
+        assert_eq!(still.status, 200);
+    }
+}
+
+fn message(answer: &RawAnswer) -> Option<String> {
+    Some(answer.json()?["message"].as_str()?.to_owned())
+}
+
+#[test]
+fn an_edge_that_is_told_nothing_says_what_is_missing() {
+    if !can_run("an_edge_that_is_told_nothing_says_what_is_missing") {
+        return;
+    }
+    let fed = Fed::new(&[]);
+    let served = fed.serve_with(&[]);
+    let answer = Connection::to(served.addr()).send(&get(&item(), "rw"));
+    assert_eq!(answer.status, 503);
+    wait("the guest's own word", Duration::from_secs(30), || {
+        served
+            .said()
+            .contains("SEKISHO_FEED_URL is not set")
+            .then_some(())
+    });
+}
+
+/// The whole way of a user: the binary builds the component, the host feeds it, the SDK reads and writes through it.
+#[test]
+fn the_python_sdk_through_an_edge() {
+    if !can_run("the_python_sdk_through_an_edge") {
+        return;
+    }
+    let python = match sdk::python() {
+        Ok(python) => python,
+        Err(why) => return sdk::skip("the_python_sdk_through_an_edge", why),
+    };
+    let (place, server, told) = sdk::prepare("native", &["--feed", "write"]);
+    let out = place.dir().join("edge.wasm");
+    let built = place.run(&[
+        "edge",
+        "build",
+        "--runtime",
+        "wasmtime",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert_eq!(built["file"], out.to_str().unwrap());
+    let credentials = place.data().join("1password-credentials.json");
+    let printed = place
+        .command(&[
+            "edge",
+            "keys",
+            "--credentials",
+            credentials.to_str().unwrap(),
+        ])
+        .output()
+        .unwrap();
+    assert!(printed.status.success());
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let served = edge(&out, server.host(), printed.trim());
+    let mut story = Command::new(python);
+    story
+        .arg("-B")
+        .arg(sdk::folder("python").join("story.py"))
+        .env("PYTHONUTF8", "1");
+    told.tell(
+        "wasmtime serve",
+        &format!("http://{}", served.addr()),
+        &mut story,
+    );
+}
+
+fn edge(component: &Path, host: &str, keys: &str) -> Served {
+    let environment = [
+        ("SEKISHO_FEED_URL", host),
+        ("SEKISHO_WRITE_URL", host),
+        ("SEKISHO_EDGE_KEYS", keys),
+    ];
+    let reuse = ["--max-instance-reuse-count", "1000"];
+    Served::start(component, &reuse, &environment)
+}
+
+#[test]
+fn a_revoked_token_is_refused_at_an_edge_at_once() {
+    if !can_run("a_revoked_token_is_refused_at_an_edge_at_once") {
+        return;
+    }
+    let (place, server, told) = sdk::prepare("native", &["--feed", "read"]);
+    let out = place.dir().join("edge.wasm");
+    std::fs::write(&out, build(&Target::Wasmtime).unwrap()).unwrap();
+    let credentials = place.data().join("1password-credentials.json");
+    let printed = place
+        .command(&[
+            "edge",
+            "keys",
+            "--credentials",
+            credentials.to_str().unwrap(),
+        ])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let served = edge(&out, server.host(), printed.trim());
+    let ask = |addr| {
+        let request = Request {
+            method: "GET".into(),
+            target: "/v1/vaults".into(),
+            headers: vec![("authorization".into(), format!("Bearer {}", told.reader()))],
+            body: Vec::new(),
+        };
+        Connection::to(addr).send(&request).status
+    };
+    assert_eq!(ask(served.addr()), 200);
+    place.run(&[
+        "connect", "token", "delete", "reader", "--server", "default",
+    ]);
+    let began = Instant::now();
+    wait("the revocation", Duration::from_secs(60), || {
+        (ask(served.addr()) == 401).then_some(())
+    });
+    // The time is told and not judged: that is for the benches.
+    eprintln!("refused {:?} after the account's answer", began.elapsed());
+}
+
+/// A set that another Connect server published is not baked, nor one that lacks anything.
+#[test]
+fn only_a_whole_set_of_ones_own_is_baked() {
+    let store = sekisho_tests::published::MemoryObjects::of_world();
+    let random = sekisho_host::random::SystemRandom;
+    let device = DeviceSecret::generate(&mut labelled("another device"));
+    let others = EdgeKeys::derive(World::get().trust(), &device);
+    assert!(bake(&store, &others, None, &random).is_err());
+    let set = bake(&store, &keys(), Some(60), &random).unwrap();
+    let plug = compose(artifact::PLUG_FEED_WASM, artifact::FROZEN_WASM);
+    assert!(plug.is_ok(), "the clock of the cases fits a plug as well");
+    assert!(build(&Target::Bundle(set)).is_ok());
+    let names: Vec<_> = store.stored().objects.keys().copied().collect();
+    for name in names {
+        let damaged = store.copy();
+        damaged.stored().objects.remove(&name);
+        assert!(
+            bake(&damaged, &keys(), None, &random).is_err(),
+            "{name} is missing"
+        );
+        damaged
+            .stored()
+            .objects
+            .insert(name, b"something else".to_vec());
+        assert!(
+            bake(&damaged, &keys(), None, &random).is_err(),
+            "{name} is another"
+        );
+    }
+}
