@@ -1,5 +1,6 @@
 //! The publisher: what a reader sees while it works, what is left when it is killed, and that it does no more than the
 //! change asks for.
+#![cfg(feature = "host")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
