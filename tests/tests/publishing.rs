@@ -47,13 +47,15 @@ const TERMS: Terms = Terms {
     max_inline: MAX_INLINE,
 };
 
+type Watch = dyn Fn(&Shelf) + Send + Sync;
+
 /// A store that calls back after each step, and breaks when told.
 #[derive(Clone, Default)]
 struct Shelf {
     stored: Arc<Mutex<Stored>>,
     /// Steps until it breaks; `None` = it does not.
     fuse: Arc<Mutex<Option<usize>>>,
-    watch: Option<Arc<dyn Fn(&Shelf) + Send + Sync>>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl Shelf {
