@@ -1,5 +1,6 @@
 //! The publisher: what a reader sees while it works, what is left when it is killed, and that it does no more than the
 //! change asks for.
+#![cfg(feature = "host")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -46,13 +47,15 @@ const TERMS: Terms = Terms {
     max_inline: MAX_INLINE,
 };
 
+type Watch = dyn Fn(&Shelf) + Send + Sync;
+
 /// A store that calls back after each step, and breaks when told.
 #[derive(Clone, Default)]
 struct Shelf {
     stored: Arc<Mutex<Stored>>,
     /// Steps until it breaks; `None` = it does not.
     fuse: Arc<Mutex<Option<usize>>>,
-    watch: Option<Arc<dyn Fn(&Shelf) + Send + Sync>>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl Shelf {
