@@ -1,8 +1,8 @@
 //! A sorted map that is cheap to copy and quick to fill: what two copies have in common, they share.
 //!
 //! Entries lie in blocks of at most [`MOST`], in order. A copy shares the blocks; a change copies the one that it
-//! touches. A balanced tree of single entries does the same with less copying, but takes seven times as long to fill
-//! and twice the memory (measured: docs/adr/0005), and filling is what a start and a first sync wait for.
+//! touches. A balanced tree of single entries does the same with less copying, but takes so long to fill that it was
+//! most of a start (docs/adr/0005), and filling is what a start and a first sync wait for.
 
 use alloc::{sync::Arc, vec::Vec};
 use core::ops::Bound;
