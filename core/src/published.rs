@@ -33,6 +33,7 @@ use core::fmt;
 use crate::{cipher::hash, records::Fault};
 
 mod accept;
+mod backed;
 mod codec;
 mod keys;
 mod layout;
@@ -43,6 +44,7 @@ mod wire;
 
 pub use self::{
     accept::{AcceptError, accept, names},
+    backed::Backed,
     keys::EdgeKeys,
     layout::{FileChunks, Files, Layout, lay_out},
     pointer::Pointer,

@@ -50,6 +50,42 @@ pub enum Fault {
     Refused,
 }
 
+impl Fault {
+    const ALL: [Self; 9] = [
+        Self::Missing,
+        Self::Denied,
+        Self::Conflict,
+        Self::TooLarge,
+        Self::NotSynchronised,
+        Self::Unavailable,
+        Self::ReadOnly,
+        Self::Mirrored,
+        Self::Refused,
+    ];
+
+    /// Its word between an edge and its host, as the WIT interface spells it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Denied => "denied",
+            Self::Conflict => "conflict",
+            Self::TooLarge => "too-large",
+            Self::NotSynchronised => "not-synchronised",
+            Self::Unavailable => "unavailable",
+            Self::ReadOnly => "read-only",
+            Self::Mirrored => "mirrored",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// From its word. What is none was not said by a host of ours: [`Fault::Unavailable`].
+    pub fn of_word(word: &[u8]) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|fault| fault.word().as_bytes() == word)
+            .unwrap_or(Self::Unavailable)
+    }
+}
+
 /// What is served, and how fresh it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {

@@ -10,13 +10,11 @@ use std::{
 
 use sekisho_core::{
     cache::Snapshot,
-    id::{FileId, ItemId, TokenId, VaultId},
     key::DeviceSecret,
-    published::{Digest, EdgeKeys, FileChunks, Files, Objects, Pointer, Published, lay_out},
-    records::{
-        DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
-        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
+    published::{
+        Backed, Digest, EdgeKeys, FileChunks, Files, Objects, Pointer, Published, lay_out,
     },
+    records::{DeleteRequest, Fault, PutChunkRequest, PutRequest, Records},
     sync::SignedHead,
     time::Timestamp,
 };
@@ -158,66 +156,15 @@ impl PublishedRecords {
         }
     }
 
-    fn read<T>(&self, ask: impl FnOnce(&dyn Records) -> T) -> T {
-        ask(&Published::new(&self.store, &self.keys))
-    }
-
     fn republish(&self) {
         self.store
             .publish(&self.account.snapshot(), &self.account.chunks());
     }
 }
 
-impl Records for PublishedRecords {
-    fn head(&self) -> Result<Head, Fault> {
-        self.read(|records| records.head())
-    }
-
-    fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
-        self.read(|records| records.signing_keys())
-    }
-
-    fn token(&self, id: &TokenId) -> Result<TokenRecord, Fault> {
-        self.read(|records| records.token(id))
-    }
-
-    fn vault(&self, id: &VaultId) -> Result<VaultRecord, Fault> {
-        self.read(|records| records.vault(id))
-    }
-
-    fn list(
-        &self,
-        vault: &VaultId,
-        after: Option<&ItemId>,
-        limit: u32,
-    ) -> Result<Vec<PartRecord>, Fault> {
-        self.read(|records| records.list(vault, after, limit))
-    }
-
-    fn find(&self, vault: &VaultId, mark: &TitleMark) -> Result<Vec<PartRecord>, Fault> {
-        self.read(|records| records.find(vault, mark))
-    }
-
-    fn version(&self, vault: &VaultId, item: &ItemId) -> Result<u64, Fault> {
-        self.read(|records| records.version(vault, item))
-    }
-
-    fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
-        self.read(|records| records.details(vault, item))
-    }
-
-    fn item(&self, vault: &VaultId, item: &ItemId) -> Result<ItemRecord, Fault> {
-        self.read(|records| records.item(vault, item))
-    }
-
-    fn chunk(
-        &self,
-        vault: &VaultId,
-        item: &ItemId,
-        file: &FileId,
-        index: u32,
-    ) -> Result<Vec<u8>, Fault> {
-        self.read(|records| records.chunk(vault, item, file, index))
+impl Backed for PublishedRecords {
+    fn ask<T>(&self, what: impl FnOnce(&dyn Records) -> Result<T, Fault>) -> Result<T, Fault> {
+        what(&Published::new(&self.store, &self.keys))
     }
 
     fn put(&self, request: PutRequest) -> Result<(), Fault> {

@@ -415,7 +415,7 @@ impl WasiHttpHooks for Outgoing {
             assert_eq!(shown.unwrap(), bearer.as_str(), "the host is proved to");
             let (status, word) = match application.write(head.uri.path(), &body) {
                 Ok(()) => (204, ""),
-                Err(fault) => (422, word(fault)),
+                Err(fault) => (422, fault.word()),
             };
             let body = Full::new(Bytes::from_static(word.as_bytes()));
             let body = body.map_err(|_: Infallible| HttpError::HttpProtocolError);
@@ -438,20 +438,6 @@ impl Application {
         }
         self.publish(&account);
         Ok(())
-    }
-}
-
-fn word(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Missing => "missing",
-        Fault::Denied => "denied",
-        Fault::Conflict => "conflict",
-        Fault::TooLarge => "too-large",
-        Fault::NotSynchronised => "not-synchronised",
-        Fault::ReadOnly => "read-only",
-        Fault::Mirrored => "mirrored",
-        Fault::Refused => "refused",
-        _ => "unavailable",
     }
 }
 

@@ -68,18 +68,6 @@ impl<'k, O: Objects> Published<'k, O> {
             .collect())
     }
 
-    /// Looks again: the next answer comes from the set that is current then. For who has written.
-    pub fn forget(&mut self) {
-        self.set = OnceCell::new();
-        self.vault = RefCell::new(None);
-        self.item = RefCell::new(None);
-    }
-
-    /// Where the bytes come from.
-    pub const fn objects(&self) -> &O {
-        &self.objects
-    }
-
     fn set(&self) -> Result<&(Pointer, Root), Fault> {
         if let Some(set) = self.set.get() {
             return Ok(set);

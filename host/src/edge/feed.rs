@@ -306,10 +306,7 @@ fn said(result: Result<Bytes, Fault>) -> Response<AnswerBody> {
     let (status, body) = match result {
         Ok(body) if body.is_empty() => (StatusCode::NO_CONTENT, body),
         Ok(body) => (StatusCode::OK, body),
-        Err(fault) => {
-            let (status, word) = word(fault);
-            (status, Bytes::from_static(word.as_bytes()))
-        }
+        Err(fault) => (status(fault), Bytes::from_static(fault.word().as_bytes())),
     };
     let length = body.len();
     let mut response = Response::new(AnswerBody::Whole(body));
@@ -324,16 +321,13 @@ fn said(result: Result<Bytes, Fault>) -> Response<AnswerBody> {
     response
 }
 
-const fn word(fault: Fault) -> (StatusCode, &'static str) {
+const fn status(fault: Fault) -> StatusCode {
     match fault {
-        Fault::Missing => (StatusCode::NOT_FOUND, "missing"),
-        Fault::Denied => (StatusCode::FORBIDDEN, "denied"),
-        Fault::Conflict => (StatusCode::CONFLICT, "conflict"),
-        Fault::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
-        Fault::NotSynchronised => (StatusCode::SERVICE_UNAVAILABLE, "not-synchronised"),
-        Fault::ReadOnly => (StatusCode::FORBIDDEN, "read-only"),
-        Fault::Mirrored => (StatusCode::FORBIDDEN, "mirrored"),
-        Fault::Refused => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        Fault::Missing => StatusCode::NOT_FOUND,
+        Fault::Denied | Fault::ReadOnly | Fault::Mirrored => StatusCode::FORBIDDEN,
+        Fault::Conflict => StatusCode::CONFLICT,
+        Fault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Fault::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

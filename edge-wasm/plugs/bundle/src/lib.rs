@@ -10,12 +10,8 @@ mod set;
 use std::cell::RefCell;
 
 use sekisho_core::{
-    id::{FileId, ItemId, TokenId, VaultId},
-    published::Published,
-    records::{
-        DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
-        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
-    },
+    published::{Backed, Published},
+    records::{Fault, Records},
     rest::{ActivityPage, ActivityQuery, Usage, UsageEvent},
 };
 use sekisho_plug_exports::{Plug, plug};
@@ -43,75 +39,12 @@ impl Bundle {
             Ready { set, view }
         }))
     }
-
-    fn ask<T>(&self, what: impl FnOnce(&View) -> Result<T, Fault>) -> Result<T, Fault> {
-        let ready = self.0.as_ref().ok_or(Fault::Unavailable)?;
-        what(&ready.view.borrow())
-    }
 }
 
-impl Records for Bundle {
-    fn head(&self) -> Result<Head, Fault> {
-        self.ask(Records::head)
-    }
-
-    fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
-        self.ask(Records::signing_keys)
-    }
-
-    fn token(&self, id: &TokenId) -> Result<TokenRecord, Fault> {
-        self.ask(|view| view.token(id))
-    }
-
-    fn vault(&self, id: &VaultId) -> Result<VaultRecord, Fault> {
-        self.ask(|view| view.vault(id))
-    }
-
-    fn list(
-        &self,
-        vault: &VaultId,
-        after: Option<&ItemId>,
-        limit: u32,
-    ) -> Result<Vec<PartRecord>, Fault> {
-        self.ask(|view| view.list(vault, after, limit))
-    }
-
-    fn find(&self, vault: &VaultId, mark: &TitleMark) -> Result<Vec<PartRecord>, Fault> {
-        self.ask(|view| view.find(vault, mark))
-    }
-
-    fn version(&self, vault: &VaultId, item: &ItemId) -> Result<u64, Fault> {
-        self.ask(|view| view.version(vault, item))
-    }
-
-    fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
-        self.ask(|view| view.details(vault, item))
-    }
-
-    fn item(&self, vault: &VaultId, item: &ItemId) -> Result<ItemRecord, Fault> {
-        self.ask(|view| view.item(vault, item))
-    }
-
-    fn chunk(
-        &self,
-        vault: &VaultId,
-        item: &ItemId,
-        file: &FileId,
-        index: u32,
-    ) -> Result<Vec<u8>, Fault> {
-        self.ask(|view| view.chunk(vault, item, file, index))
-    }
-
-    fn put(&self, _: PutRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
-    }
-
-    fn put_chunk(&self, _: PutChunkRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
-    }
-
-    fn delete(&self, _: DeleteRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
+impl Backed for Bundle {
+    fn ask<T>(&self, what: impl FnOnce(&dyn Records) -> Result<T, Fault>) -> Result<T, Fault> {
+        let ready = self.0.as_ref().ok_or(Fault::Unavailable)?;
+        what(&*ready.view.borrow())
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! What goes wrong has no text: a guest's log is nobody's, and an address may be told by nobody but its owner.
 
-use http::{Method, StatusCode, Uri};
+use ::http::{Method, StatusCode, Uri};
+use sekisho_core::records::Fault;
 
 use crate::bindings::wasi::{
     http::{
@@ -27,7 +28,7 @@ const ONE_WRITE: usize = 4096;
 
 /// No answer came, or none that can be used.
 #[derive(Debug)]
-pub(crate) struct Unanswered;
+struct Unanswered;
 
 /// A host's address.
 #[derive(Debug)]
@@ -69,8 +70,16 @@ pub(crate) struct Question<'a> {
     pub(crate) limit: usize,
 }
 
-/// Asks and waits.
-pub(crate) fn ask(
+/// Asks a host of ours, and waits. Beside success it says the word of a [`Fault`].
+pub(crate) fn ask(address: &Address, question: &Question<'_>) -> Result<Vec<u8>, Fault> {
+    match exchange(address, question) {
+        Ok((StatusCode::OK | StatusCode::NO_CONTENT, bytes)) => Ok(bytes),
+        Ok((_, word)) => Err(Fault::of_word(&word)),
+        Err(Unanswered) => Err(Fault::Unavailable),
+    }
+}
+
+fn exchange(
     address: &Address,
     question: &Question<'_>,
 ) -> Result<(StatusCode, Vec<u8>), Unanswered> {

@@ -15,12 +15,9 @@ mod store;
 use std::cell::{Cell, RefCell};
 
 use sekisho_core::{
-    id::{FileId, ItemId, TokenId, VaultId},
-    published::Published,
-    records::{
-        DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
-        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
-    },
+    id::{FileId, ItemId, VaultId},
+    published::{Backed, Published},
+    records::{DeleteRequest, Fault, PutChunkRequest, PutRequest, Records},
     rest::{ActivityPage, ActivityQuery, Usage, UsageEvent},
 };
 use sekisho_plug_exports::{Plug, plug};
@@ -59,15 +56,6 @@ impl Feed {
     fn ready(&self) -> Result<&Ready, Fault> {
         self.0.as_ref().ok_or(Fault::Unavailable)
     }
-
-    fn ask<T>(&self, what: impl FnOnce(&View) -> Result<T, Fault>) -> Result<T, Fault> {
-        let ready = self.ready()?;
-        let view = ready.view.borrow();
-        let found = what(&view)?;
-        // Held by the view by now, hence no question to the host.
-        ready.newest.set(view.pointer()?.head.version);
-        Ok(found)
-    }
 }
 
 impl Ready {
@@ -99,46 +87,14 @@ impl Ready {
     }
 }
 
-impl Records for Feed {
-    fn head(&self) -> Result<Head, Fault> {
-        self.ask(Records::head)
-    }
-
-    fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
-        self.ask(Records::signing_keys)
-    }
-
-    fn token(&self, id: &TokenId) -> Result<TokenRecord, Fault> {
-        self.ask(|view| view.token(id))
-    }
-
-    fn vault(&self, id: &VaultId) -> Result<VaultRecord, Fault> {
-        self.ask(|view| view.vault(id))
-    }
-
-    fn list(
-        &self,
-        vault: &VaultId,
-        after: Option<&ItemId>,
-        limit: u32,
-    ) -> Result<Vec<PartRecord>, Fault> {
-        self.ask(|view| view.list(vault, after, limit))
-    }
-
-    fn find(&self, vault: &VaultId, mark: &TitleMark) -> Result<Vec<PartRecord>, Fault> {
-        self.ask(|view| view.find(vault, mark))
-    }
-
-    fn version(&self, vault: &VaultId, item: &ItemId) -> Result<u64, Fault> {
-        self.ask(|view| view.version(vault, item))
-    }
-
-    fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
-        self.ask(|view| view.details(vault, item))
-    }
-
-    fn item(&self, vault: &VaultId, item: &ItemId) -> Result<ItemRecord, Fault> {
-        self.ask(|view| view.item(vault, item))
+impl Backed for Feed {
+    fn ask<T>(&self, what: impl FnOnce(&dyn Records) -> Result<T, Fault>) -> Result<T, Fault> {
+        let ready = self.ready()?;
+        let view = ready.view.borrow();
+        let found = what(&*view)?;
+        // Held by the view by now, hence no question to the host.
+        ready.newest.set(view.pointer()?.head.version);
+        Ok(found)
     }
 
     /// Contents of files are no part of what a host lays out: it fetches them from the account when they are asked for.

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, time::Instant};
 
-use http::{Method, StatusCode};
+use http::Method;
 use sekisho_core::{
     id::{FileId, ItemId, VaultId},
     published::{Digest, MAX_OBJECT, Objects},
@@ -82,11 +82,7 @@ impl Store {
             body,
             limit,
         };
-        match ask(address, &question) {
-            Ok((StatusCode::OK | StatusCode::NO_CONTENT, bytes)) => Ok(bytes),
-            Ok((_, word)) => Err(fault(&word)),
-            Err(_) => Err(Fault::Unavailable),
-        }
+        ask(address, &question)
     }
 
     /// A piece of a file. Its key opens it at its place only, so it needs no name.
@@ -165,20 +161,5 @@ impl Objects for Store {
 
     fn are_proven(&self) -> bool {
         true
-    }
-}
-
-/// What a host answers beside success: a word of [`Fault`]. Anything else is not this host's.
-fn fault(word: &[u8]) -> Fault {
-    match word {
-        b"missing" => Fault::Missing,
-        b"denied" => Fault::Denied,
-        b"conflict" => Fault::Conflict,
-        b"too-large" => Fault::TooLarge,
-        b"not-synchronised" => Fault::NotSynchronised,
-        b"read-only" => Fault::ReadOnly,
-        b"mirrored" => Fault::Mirrored,
-        b"refused" => Fault::Refused,
-        _ => Fault::Unavailable,
     }
 }

@@ -15,15 +15,11 @@ use std::{
     time::Duration,
 };
 
-use ::http::{Method, StatusCode};
+use ::http::Method;
 use bindings::wasi::random::insecure;
 use sekisho_core::{
-    id::{FileId, ItemId, TokenId, VaultId},
-    published::{EdgeKeys, Published},
-    records::{
-        DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
-        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
-    },
+    published::{Backed, EdgeKeys, Published},
+    records::{DeleteRequest, Fault, PutChunkRequest, PutRequest, Records},
     rest::{ActivityPage, ActivityQuery, Usage, UsageEvent},
 };
 use sekisho_plug_exports::{Plug, plug};
@@ -94,15 +90,6 @@ impl Spin {
     fn ready(&self) -> Result<&Ready, Fault> {
         self.0.as_ref().ok_or(Fault::Unavailable)
     }
-
-    fn ask<T>(&self, what: impl FnOnce(&View) -> Result<T, Fault>) -> Result<T, Fault> {
-        let ready = self.ready()?;
-        let view = ready.view.borrow();
-        let found = what(&view)?;
-        // Held by the view by now.
-        ready.newest.set(view.pointer()?.head.version);
-        Ok(found)
-    }
 }
 
 impl Ready {
@@ -126,11 +113,7 @@ impl Ready {
             body: Some(&body),
             limit: WORD,
         };
-        match ask(&address, &question) {
-            Ok((StatusCode::OK | StatusCode::NO_CONTENT, _)) => {}
-            Ok((_, word)) => return Err(fault(&word)),
-            Err(_) => return Err(Fault::Unavailable),
-        }
+        ask(&address, &question)?;
         if shows {
             let before = self.newest.get();
             for _ in 0..SEEN.as_millis() / LOOK.as_millis() {
@@ -179,71 +162,14 @@ impl Ready {
     }
 }
 
-/// What a host answers beside success: a word of [`Fault`]. Anything else is not this host's.
-fn fault(word: &[u8]) -> Fault {
-    match word {
-        b"missing" => Fault::Missing,
-        b"denied" => Fault::Denied,
-        b"conflict" => Fault::Conflict,
-        b"too-large" => Fault::TooLarge,
-        b"not-synchronised" => Fault::NotSynchronised,
-        b"read-only" => Fault::ReadOnly,
-        b"mirrored" => Fault::Mirrored,
-        b"refused" => Fault::Refused,
-        _ => Fault::Unavailable,
-    }
-}
-
-impl Records for Spin {
-    fn head(&self) -> Result<Head, Fault> {
-        self.ask(Records::head)
-    }
-
-    fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
-        self.ask(Records::signing_keys)
-    }
-
-    fn token(&self, id: &TokenId) -> Result<TokenRecord, Fault> {
-        self.ask(|view| view.token(id))
-    }
-
-    fn vault(&self, id: &VaultId) -> Result<VaultRecord, Fault> {
-        self.ask(|view| view.vault(id))
-    }
-
-    fn list(
-        &self,
-        vault: &VaultId,
-        after: Option<&ItemId>,
-        limit: u32,
-    ) -> Result<Vec<PartRecord>, Fault> {
-        self.ask(|view| view.list(vault, after, limit))
-    }
-
-    fn find(&self, vault: &VaultId, mark: &TitleMark) -> Result<Vec<PartRecord>, Fault> {
-        self.ask(|view| view.find(vault, mark))
-    }
-
-    fn version(&self, vault: &VaultId, item: &ItemId) -> Result<u64, Fault> {
-        self.ask(|view| view.version(vault, item))
-    }
-
-    fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
-        self.ask(|view| view.details(vault, item))
-    }
-
-    fn item(&self, vault: &VaultId, item: &ItemId) -> Result<ItemRecord, Fault> {
-        self.ask(|view| view.item(vault, item))
-    }
-
-    fn chunk(
-        &self,
-        vault: &VaultId,
-        item: &ItemId,
-        file: &FileId,
-        index: u32,
-    ) -> Result<Vec<u8>, Fault> {
-        self.ask(|view| view.chunk(vault, item, file, index))
+impl Backed for Spin {
+    fn ask<T>(&self, what: impl FnOnce(&dyn Records) -> Result<T, Fault>) -> Result<T, Fault> {
+        let ready = self.ready()?;
+        let view = ready.view.borrow();
+        let found = what(&*view)?;
+        // Held by the view by now.
+        ready.newest.set(view.pointer()?.head.version);
+        Ok(found)
     }
 
     fn put(&self, request: PutRequest) -> Result<(), Fault> {
