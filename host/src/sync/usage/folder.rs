@@ -1,13 +1,14 @@
 //! The files of one process, in a folder of its own below the one that all share.
 //!
 //! The folder's lock says whether its process lives: who gets the lock of another's takes its files over. So any number
-//! of processes share the parent folder, and what a killed one left is sent by the next.
+//! of processes share the parent folder, and what a killed one left is sent by the next. A lock counts only as long as
+//! its file is the one that bears the name: who takes a folder over removes it, and others may have it open still.
 
 use std::{
     collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -45,22 +46,13 @@ pub(super) struct Waiting {
 impl Folder {
     pub(super) fn open(parent: &Path, name: &str, budget: u64) -> io::Result<Self> {
         let path = parent.join(name);
-        let lock = loop {
-            make(&path)?;
-            let lock = lock_file(&path)?;
-            lock.lock()?;
-            // Before it was locked it looked like a dead process's, and may be gone.
-            if path.join(LOCK).exists() {
-                break lock;
-            }
-        };
         Ok(Self {
             parent: parent.to_path_buf(),
+            _lock: claim(&path)?,
             path,
             name: name.to_owned(),
             budget,
             number: AtomicU64::new(0),
-            _lock: lock,
         })
     }
 
@@ -70,13 +62,13 @@ impl Folder {
     }
 
     /// A new file. Names sort by age within the process; what was taken over sorts first.
-    pub(super) fn begin(&self) -> io::Result<Segment> {
+    pub(super) fn begin(&mut self) -> io::Result<Segment> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let stem = format!("{number:012}-{}", self.name);
         match Segment::begin(&self.path, &stem, OPEN) {
             // Somebody emptied the data folder.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make(&self.path)?;
+                self._lock = claim(&self.path)?;
                 Segment::begin(&self.path, &stem, OPEN)
             }
             begun => begun,
@@ -91,16 +83,22 @@ impl Folder {
             if other == self.path || !other.is_dir() {
                 continue;
             }
-            let Ok(lock) = lock_file(&other) else {
-                continue;
-            };
-            match lock.try_lock() {
-                Ok(()) => self.take_over(&other, &mut adopted)?,
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(error),
+            // One that cannot be taken over must not keep the others from it; there is a next time.
+            if let Err(error) = self.adopt_one(&other, &mut adopted) {
+                tracing::debug!(kind = ?error.kind(), "a folder of usage is not taken over");
             }
         }
         Ok(adopted)
+    }
+
+    fn adopt_one(&self, other: &Path, adopted: &mut Vec<PathBuf>) -> io::Result<()> {
+        let lock = lock_file(other)?;
+        match lock.try_lock() {
+            Ok(()) if is_current(&lock, other)? => self.take_over(other, adopted),
+            // Another took it over in between.
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     fn take_over(&self, other: &Path, adopted: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -262,6 +260,32 @@ fn lock_file(folder: &Path) -> io::Result<File> {
         .open(folder.join(LOCK))
 }
 
+/// Makes a folder if it is not there, and locks it.
+fn claim(folder: &Path) -> io::Result<File> {
+    loop {
+        make(folder)?;
+        let lock = match lock_file(folder) {
+            // Before it was locked it looked like a dead process's.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            opened => opened?,
+        };
+        lock.lock()?;
+        if is_current(&lock, folder)? {
+            return Ok(lock);
+        }
+    }
+}
+
+/// Whether this is the lock that the folder has now.
+fn is_current(lock: &File, folder: &Path) -> io::Result<bool> {
+    let ours = lock.metadata()?;
+    match fs::metadata(folder.join(LOCK)) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// All but the lock.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
@@ -309,7 +333,7 @@ mod tests {
         named.collect()
     }
 
-    fn fill(folder: &Folder, reports: &[UsageReport], files: usize) {
+    fn fill(folder: &mut Folder, reports: &[UsageReport], files: usize) {
         for part in reports.chunks(reports.len() / files) {
             let mut segment = folder.begin().unwrap();
             for report in part {
@@ -333,8 +357,8 @@ mod tests {
     #[test]
     fn what_a_dead_process_left_is_taken_over_and_what_a_live_one_has_is_not() {
         let dir = tempfile::tempdir().unwrap();
-        let dead = Folder::open(dir.path(), "dead", 1 << 20).unwrap();
-        fill(&dead, &reports(20), 2);
+        let mut dead = Folder::open(dir.path(), "dead", 1 << 20).unwrap();
+        fill(&mut dead, &reports(20), 2);
         let mut open = dead.begin().unwrap();
         open.append(&reports(1)[0]).unwrap();
         fs::write(dead.path.join("x.part"), "half a sum").unwrap();
@@ -348,10 +372,55 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_that_is_no_longer_the_folders_counts_for_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = dir.path().join("other");
+        make(&other).unwrap();
+        let opened_before = lock_file(&other).unwrap();
+        fs::remove_file(other.join(LOCK)).unwrap();
+        let theirs = claim(&other).unwrap();
+        assert!(is_current(&theirs, &other).unwrap());
+        opened_before.try_lock().unwrap();
+        assert!(!is_current(&opened_before, &other).unwrap());
+    }
+
+    /// Many begin while many look for what the dead left: no living one's file is taken from it.
+    #[test]
+    fn who_begins_is_never_taken_for_dead() {
+        const BEGUN: usize = 200;
+        let dir = tempfile::tempdir().unwrap();
+        let all = reports(BEGUN);
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        let (dir, is_over) = (dir.path(), &is_over);
+        std::thread::scope(|scope| {
+            for name in ["first", "second", "third"] {
+                scope.spawn(move || {
+                    let heir = Folder::open(dir, name, 1 << 20).unwrap();
+                    while !is_over.load(Ordering::Relaxed) {
+                        heir.adopt().unwrap();
+                    }
+                });
+            }
+            let begun = all.iter().enumerate().try_for_each(|(n, report)| {
+                let mut folder = Folder::open(dir, &format!("p{n}"), 1 << 20)?;
+                let mut segment = folder.begin()?;
+                std::thread::yield_now();
+                segment.append(report)?;
+                segment.close()
+            });
+            is_over.store(true, Ordering::Relaxed);
+            begun.unwrap();
+        });
+        let last = Folder::open(dir, "last", 1 << 20).unwrap();
+        last.adopt().unwrap();
+        assert_eq!(count(&last), BEGUN as u64);
+    }
+
+    #[test]
     fn a_torn_line_is_passed_over() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::open(dir.path(), "a", 1 << 20).unwrap();
-        fill(&folder, &reports(3), 1);
+        let mut folder = Folder::open(dir.path(), "a", 1 << 20).unwrap();
+        fill(&mut folder, &reports(3), 1);
         let path = folder.waiting().unwrap().remove(0).path;
         let mut bytes = fs::read(&path).unwrap();
         bytes.truncate(bytes.len() - 10);
@@ -365,8 +434,8 @@ mod tests {
     #[test]
     fn too_much_becomes_less_and_every_count_is_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::open(dir.path(), "a", 100_000).unwrap();
-        fill(&folder, &reports(2000), 20);
+        let mut folder = Folder::open(dir.path(), "a", 100_000).unwrap();
+        fill(&mut folder, &reports(2000), 20);
         // The first was offered to the account: it may have been counted, so it stays as it is.
         let first = folder.waiting().unwrap().remove(0);
         let offered = folder.offer(&first).unwrap();
@@ -386,8 +455,8 @@ mod tests {
     #[test]
     fn a_kill_between_sum_and_sources_counts_nothing_twice() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::open(dir.path(), "a", 1 << 20).unwrap();
-        fill(&folder, &reports(100), 5);
+        let mut folder = Folder::open(dir.path(), "a", 1 << 20).unwrap();
+        fill(&mut folder, &reports(100), 5);
         let sources: Vec<_> = folder
             .waiting()
             .unwrap()

@@ -165,7 +165,7 @@ impl State {
 
     /// Whether it is in a file now.
     fn write(&mut self, report: &UsageReport) -> bool {
-        let Some(folder) = &self.folder else {
+        let Some(folder) = &mut self.folder else {
             return false;
         };
         // While the disk takes nothing, trying costs time at each answer; the reporter tries once a second.
