@@ -7,6 +7,7 @@ mod bindings;
 mod http;
 mod records;
 mod rng;
+mod usage;
 
 use bindings::{
     exports::wasi::http::incoming_handler::Guest,

@@ -1,4 +1,4 @@
-//! The imports `sekisho:vault/records` and `usage` as core's ports.
+//! The import `sekisho:vault/records` as core's port.
 //!
 //! What comes in is parsed at once. A runtime that hands out a malformed id or key is broken, and what is broken is
 //! not available: there is nothing a client could do about it.
@@ -11,16 +11,12 @@ use sekisho_core::{
         Records, SigningKeyRecord, TitleMark, TokenGrant, TokenRecord, TokenState, VaultRecord,
         VaultType,
     },
-    rest::{Action, ActivityPage, ActivityQuery, Caller, Usage, UsageEvent, Verdict},
     seal::Sealed,
     time::Timestamp,
     token::Rights,
 };
 
-use crate::bindings::{
-    sekisho::vault::{records as wit, usage},
-    wasi::clocks::wall_clock,
-};
+use crate::bindings::{sekisho::vault::records as wit, wasi::clocks::wall_clock};
 
 /// The time, from the runtime.
 pub(crate) fn now() -> Timestamp {
@@ -115,85 +111,6 @@ impl Records for Imported {
         };
         wit::delete(&request).map_err(fault)
     }
-}
-
-impl Usage for Imported {
-    fn note(&self, event: UsageEvent) {
-        usage::note(&usage::Event {
-            token: event.token.as_str().to_owned(),
-            action: match event.action {
-                Action::Read => usage::Action::Read,
-                Action::Create => usage::Action::Create,
-                Action::Update => usage::Action::Update,
-                Action::Delete => usage::Action::Delete,
-            },
-            allowed: event.allowed,
-            vault: event.vault.as_str().to_owned(),
-            item: event.item.map(|item| item.as_str().to_owned()),
-            item_version: event.item_version,
-            at: event.at.millis(),
-            request_id: event.caller.request_id,
-            user_agent: event.caller.user_agent,
-            peer: event
-                .caller
-                .peer
-                .map(|peer| peer.to_string())
-                .unwrap_or_default(),
-        });
-    }
-
-    fn recent(&self, wanted: ActivityQuery) -> ActivityPage {
-        let page = usage::recent(&usage::ActivityQuery {
-            vaults: wanted
-                .vaults
-                .iter()
-                .map(|id| id.as_str().to_owned())
-                .collect(),
-            offset: wanted.offset,
-            limit: wanted.limit,
-        });
-        ActivityPage {
-            total: page.total,
-            events: page.events.into_iter().filter_map(usage_event).collect(),
-        }
-    }
-
-    fn checked(&self, verdict: Verdict) {
-        usage::checked(match verdict {
-            Verdict::Accepted => usage::Verdict::Accepted,
-            Verdict::Missing => usage::Verdict::Missing,
-            Verdict::Malformed => usage::Verdict::Malformed,
-            Verdict::Forged => usage::Verdict::Forged,
-            Verdict::OtherServer => usage::Verdict::OtherServer,
-            Verdict::NotSynchronised => usage::Verdict::NotSynchronised,
-            Verdict::Revoked => usage::Verdict::Revoked,
-            Verdict::Expired => usage::Verdict::Expired,
-            Verdict::Unavailable => usage::Verdict::Unavailable,
-        });
-    }
-}
-
-/// An access noted earlier; one that makes no sense is none.
-fn usage_event(event: usage::Event) -> Option<UsageEvent> {
-    Some(UsageEvent {
-        token: TokenId::parse(&event.token).ok()?,
-        action: match event.action {
-            usage::Action::Read => Action::Read,
-            usage::Action::Create => Action::Create,
-            usage::Action::Update => Action::Update,
-            usage::Action::Delete => Action::Delete,
-        },
-        allowed: event.allowed,
-        vault: VaultId::parse(&event.vault).ok()?,
-        item: event.item.as_deref().map(ItemId::parse).transpose().ok()?,
-        item_version: event.item_version,
-        at: Timestamp::from_millis(event.at),
-        caller: Caller {
-            request_id: event.request_id,
-            user_agent: event.user_agent,
-            peer: event.peer.parse().ok(),
-        },
-    })
 }
 
 fn fault(fault: wit::Fault) -> Fault {

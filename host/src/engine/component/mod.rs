@@ -9,6 +9,7 @@ mod compiler;
 mod records;
 mod sandbox;
 mod state;
+mod usage;
 
 use std::{
     path::Path,
