@@ -27,7 +27,6 @@ use sekisho_host::{
         build::{Target, bake, build, compose},
     },
     engine::EngineKind,
-    random::SystemRandom,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -275,7 +274,7 @@ impl Bundled {
     /// Bakes the world in and compiles it.
     pub fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let set = bake(&MemoryObjects::of_world(), &keys(), None, &SystemRandom).unwrap();
+        let set = bake(&MemoryObjects::of_world(), &keys(), None).unwrap();
         let whole = build(&Target::Bundle(set)).unwrap();
         let component = compose(&whole, artifact::FROZEN_WASM).unwrap();
         let code = compile(&component, folder.path());

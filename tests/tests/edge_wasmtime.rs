@@ -288,11 +288,10 @@ fn a_revoked_token_is_refused_at_an_edge_at_once() {
 #[test]
 fn only_a_whole_set_of_ones_own_is_baked() {
     let store = sekisho_tests::published::MemoryObjects::of_world();
-    let random = sekisho_host::random::SystemRandom;
     let device = DeviceSecret::generate(&mut labelled("another device"));
     let others = EdgeKeys::derive(World::get().trust(), &device);
-    assert!(bake(&store, &others, None, &random).is_err());
-    let set = bake(&store, &keys(), Some(60), &random).unwrap();
+    assert!(bake(&store, &others, None).is_err());
+    let set = bake(&store, &keys(), Some(60)).unwrap();
     let plug = compose(artifact::PLUG_FEED_WASM, artifact::FROZEN_WASM);
     assert!(plug.is_ok(), "the clock of the cases fits a plug as well");
     assert!(build(&Target::Bundle(set)).is_ok());
@@ -301,7 +300,7 @@ fn only_a_whole_set_of_ones_own_is_baked() {
         let damaged = store.copy();
         damaged.stored().objects.remove(&name);
         assert!(
-            bake(&damaged, &keys(), None, &random).is_err(),
+            bake(&damaged, &keys(), None).is_err(),
             "{name} is missing"
         );
         damaged
@@ -309,7 +308,7 @@ fn only_a_whole_set_of_ones_own_is_baked() {
             .objects
             .insert(name, b"something else".to_vec());
         assert!(
-            bake(&damaged, &keys(), None, &random).is_err(),
+            bake(&damaged, &keys(), None).is_err(),
             "{name} is another"
         );
     }
