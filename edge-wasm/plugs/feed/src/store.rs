@@ -3,6 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     time::Instant,
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct Store {
     settings: &'static Settings,
     authorization: SecretText,
     objects: RefCell<Cache<Digest>>,
+    /// What came at once for this request and was not looked at yet, whatever the limit of what is kept.
+    arrived: RefCell<HashMap<Digest, Vec<u8>>>,
     /// What stands at a key of a tree.
     values: RefCell<Cache<(Digest, [u8; ID_LENGTH])>>,
     pointer: RefCell<Option<(Instant, Vec<u8>)>>,
@@ -71,6 +74,7 @@ impl Store {
             settings,
             authorization: SecretText::new(bearer),
             objects: RefCell::new(Cache::new(settings.cache / 4 * 3)),
+            arrived: RefCell::default(),
             values: RefCell::new(Cache::new(settings.cache / 4)),
             pointer: RefCell::new(None),
             foreseen: RefCell::new(None),
@@ -91,6 +95,17 @@ impl Store {
     /// What was foreseen belongs to no further request.
     pub(crate) fn forget_foreseen(&self) {
         self.foreseen.take();
+        self.arrived.borrow_mut().clear();
+    }
+
+    /// An object that is here.
+    fn held(&self, name: &Digest) -> Option<Vec<u8>> {
+        let mut objects = self.objects.borrow_mut();
+        objects.find(name).or_else(|| {
+            let bytes = self.arrived.borrow_mut().remove(name)?;
+            objects.keep(*name, bytes.clone());
+            Some(bytes)
+        })
     }
 
     /// Fetches at once what was foreseen, if anything was and the host knows how; once for each request. Gives the
@@ -107,9 +122,9 @@ impl Store {
         };
         let mut parts = Parts(&answer);
         let pointer = parts.next().ok_or(Fault::Unavailable)?;
-        let mut objects = self.objects.borrow_mut();
         // Under the names that their bytes have, whatever was asked for.
-        parts.for_each(|bytes| objects.keep(Digest::of(bytes), bytes.to_vec()));
+        let objects = parts.map(|bytes| (Digest::of(bytes), bytes.to_vec()));
+        self.arrived.borrow_mut().extend(objects);
         Ok(Some(pointer.to_vec()))
     }
 
@@ -219,8 +234,7 @@ impl Objects for Store {
     }
 
     fn object(&self, name: &Digest) -> Result<Vec<u8>, Fault> {
-        let find = || self.objects.borrow_mut().find(name);
-        if let Some(bytes) = find() {
+        if let Some(bytes) = self.held(name) {
             return Ok(bytes);
         }
         let foreseen = self.foreseen.borrow();
@@ -229,7 +243,7 @@ impl Objects for Store {
         // One question for all that lacks on the way to an item. Its pointer is of no use: this request has one.
         if is_item
             && self.fetch_near()?.is_some()
-            && let Some(bytes) = find()
+            && let Some(bytes) = self.held(name)
         {
             return Ok(bytes);
         }
