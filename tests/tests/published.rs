@@ -5,7 +5,10 @@
     reason = "a test that panics is a test that fails"
 )]
 
-use std::cell::Cell;
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use proptest::prelude::*;
 use rand_core::TryRng;
@@ -128,11 +131,10 @@ fn a_read_fetches_few_objects_whatever_the_vaults_size() {
     assert!(small <= 9 && large <= small + 3, "{small}, {large}");
 }
 
+type Values = BTreeMap<(Digest, Vec<u8>), Vec<u8>>;
+
 /// A store that keeps what was found in trees.
-struct Keeping<'a>(
-    Counted<'a>,
-    std::cell::RefCell<std::collections::BTreeMap<(Digest, Vec<u8>), Vec<u8>>>,
-);
+struct Keeping<'a>(Counted<'a>, RefCell<Values>);
 
 impl Objects for Keeping<'_> {
     fn pointer(&self) -> Result<Vec<u8>, Fault> {
