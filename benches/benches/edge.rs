@@ -29,10 +29,9 @@ use sekisho_edge_artifact as artifact;
 use sekisho_host::{
     edge::{
         FeedConfig,
-        build::{Target, bake, build},
+        build::{Baked, Target, bake, build},
     },
     engine::EngineKind,
-    random::SystemRandom,
 };
 use sekisho_tests::edge::{Served, compile, wasmtime};
 
@@ -176,7 +175,7 @@ impl Objects for Held {
     }
 }
 
-fn baked(account: &Account, keys: &EdgeKeys) -> Vec<u8> {
+fn baked(account: &Account, keys: &EdgeKeys) -> Baked {
     let empty = Snapshot::default();
     let incoming = Incoming::parse(vec![account.page()], &account.trust()).unwrap();
     let snapshot = empty.apply(&incoming.plan(&empty).unwrap());
@@ -202,7 +201,7 @@ fn baked(account: &Account, keys: &EdgeKeys) -> Vec<u8> {
         pointer: pointer.write(keys),
         objects: objects.into_inner(),
     };
-    bake(&held, keys, None, &SystemRandom).unwrap()
+    bake(&held, keys, None).unwrap()
 }
 
 /// The processor time is that of the server's process.

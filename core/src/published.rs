@@ -43,7 +43,7 @@ mod tree;
 mod wire;
 
 pub use self::{
-    accept::{AcceptError, accept, names},
+    accept::{AcceptError, accept, names, values},
     backed::Backed,
     keys::EdgeKeys,
     layout::{FileChunks, Files, Layout, lay_out},
@@ -62,6 +62,22 @@ impl Digest {
     /// The name of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(hash::sha256(&[bytes]))
+    }
+
+    /// What stands for a key of a tree where values lie beside objects: like a name, and the name of no object.
+    pub fn of_place(tree: &Self, key: &[u8]) -> Self {
+        Self(hash::sha256(&[&tree.0, key]))
+    }
+
+    /// The first 16 bytes as two big-endian numbers.
+    pub fn numbers(&self) -> [u64; 2] {
+        let (numbers, _) = self.0.as_chunks();
+        let number = |at| {
+            numbers
+                .get(at)
+                .map_or(0, |bytes| u64::from_be_bytes(*bytes))
+        };
+        [number(0), number(1)]
     }
 
     /// The name that these 32 bytes are.
@@ -107,6 +123,15 @@ pub trait Objects {
     fn are_proven(&self) -> bool {
         false
     }
+
+    /// What [`Objects::keep`] was told of a key. A tree is named by what is in it, so this is never out of date.
+    fn recall(&self, _tree: &Digest, _key: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Is told what stands at a key of a tree, as proven as the tree's objects are: it may be kept, for it is sealed, and
+    /// spares the way through the tree the next time.
+    fn keep(&self, _tree: &Digest, _key: &[u8], _value: &[u8]) {}
 }
 
 impl<O: Objects + ?Sized> Objects for &O {
@@ -120,6 +145,14 @@ impl<O: Objects + ?Sized> Objects for &O {
 
     fn are_proven(&self) -> bool {
         (**self).are_proven()
+    }
+
+    fn recall(&self, tree: &Digest, key: &[u8]) -> Option<Vec<u8>> {
+        (**self).recall(tree, key)
+    }
+
+    fn keep(&self, tree: &Digest, key: &[u8], value: &[u8]) {
+        (**self).keep(tree, key, value);
     }
 }
 

@@ -322,6 +322,9 @@ pub struct DeleteRequest {
 
 /// The port. One suite tests all who implement it.
 pub trait Records {
+    /// Is told, before anything else is asked for a request, whose token it bears and what its path names, so that all of
+    /// it may be fetched at once. Nothing is proven yet, and nothing need come of it.
+    fn foresee(&self, _token: &TokenId, _vault: Option<&VaultId>, _item: Option<&ItemId>) {}
     /// What is served now.
     fn head(&self) -> Result<Head, Fault>;
     /// The keys that verify the environment's tokens.

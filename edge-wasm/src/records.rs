@@ -28,6 +28,11 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) struct Imported;
 
 impl Records for Imported {
+    fn foresee(&self, token: &TokenId, vault: Option<&VaultId>, item: Option<&ItemId>) {
+        let (vault, item) = (vault.map(VaultId::as_str), item.map(ItemId::as_str));
+        wit::foresee(token.as_str(), vault, item);
+    }
+
     fn head(&self) -> Result<Head, Fault> {
         let head = wit::get_head().map_err(fault)?;
         Ok(Head {

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -27,7 +27,6 @@ use sekisho_host::{
         build::{Target, bake, build, compose},
     },
     engine::EngineKind,
-    random::SystemRandom,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -101,25 +100,14 @@ impl Served {
         let mut child = command
             .arg(component)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap());
         let said = Arc::new(Mutex::new(String::new()));
         let (told, addr) = mpsc::channel();
-        let kept = Arc::clone(&said);
-        thread::spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
-                if let Some((_, rest)) = line.split_once("Serving HTTP on http://") {
-                    let addr = rest.trim_end_matches('/').parse::<SocketAddr>();
-                    let _ = told.send(addr.unwrap());
-                }
-                let mut kept = kept.lock().unwrap();
-                kept.push_str(&line);
-                kept.push('\n');
-            }
-        });
+        keep_lines(child.stdout.take().unwrap(), &said, None);
+        keep_lines(child.stderr.take().unwrap(), &said, Some(told));
         let addr = addr.recv_timeout(PATIENCE).unwrap_or_else(|_| {
             let _ = child.kill();
             panic!("wasmtime serve did not start: {}", said.lock().unwrap())
@@ -132,7 +120,7 @@ impl Served {
         self.addr
     }
 
-    /// What it wrote on stderr so far.
+    /// What it wrote so far, on stdout and on stderr.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
@@ -141,6 +129,26 @@ impl Served {
     pub fn id(&self) -> u32 {
         self.child.id()
     }
+}
+
+/// Keeps what a server says, and tells where it listens when it says so.
+fn keep_lines(
+    from: impl Read + Send + 'static,
+    said: &Arc<Mutex<String>>,
+    told: Option<mpsc::Sender<SocketAddr>>,
+) {
+    let said = Arc::clone(said);
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if let Some((_, rest)) = line.split_once("Serving HTTP on http://") {
+                let addr = rest.trim_end_matches('/').parse::<SocketAddr>();
+                let _ = told.as_ref().map(|told| told.send(addr.unwrap()));
+            }
+            let mut said = said.lock().unwrap();
+            said.push_str(&line);
+            said.push('\n');
+        }
+    });
 }
 
 impl Drop for Served {
@@ -217,11 +225,9 @@ impl Fed {
         fs::create_dir_all(&frozen).unwrap();
         fs::write(frozen.join("now"), NOW.millis().to_string()).unwrap();
         let dir = format!("{}::/frozen", frozen.display());
-        Served::start(
-            &self.code,
-            &["--allow-precompiled", "--dir", &dir],
-            environment,
-        )
+        let mut all = vec!["--allow-precompiled", "--dir", &dir];
+        all.extend(self.arguments);
+        Served::start(&self.code, &all, environment)
     }
 }
 
@@ -275,7 +281,7 @@ impl Bundled {
     /// Bakes the world in and compiles it.
     pub fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let set = bake(&MemoryObjects::of_world(), &keys(), None, &SystemRandom).unwrap();
+        let set = bake(&MemoryObjects::of_world(), &keys(), None).unwrap();
         let whole = build(&Target::Bundle(set)).unwrap();
         let component = compose(&whole, artifact::FROZEN_WASM).unwrap();
         let code = compile(&component, folder.path());

@@ -13,6 +13,7 @@
 //! | `hosted` | the carrier over the host and its engines (feature `host`) |
 //! | [`vectors`] | `vectors/**`, read and checked |
 //! | `edge` | the carriers over `wasmtime serve` (feature `host`) |
+//! | `relay` | the way between an edge and its host, where answers may be altered (feature `host`) |
 //! | `binary` | the real binary, run and asked as a user would (feature `host`) |
 //! | `spin` | a Spin made of wasmtime, and the carrier over it (feature `host`) |
 //! | `sdk` | the vendor's SDKs and what they are shown (feature `host`) |
@@ -33,6 +34,8 @@ pub mod memory;
 pub mod native;
 pub mod published;
 pub mod records_suite;
+#[cfg(feature = "host")]
+pub mod relay;
 pub mod rng;
 #[cfg(feature = "host")]
 pub mod sdk;

@@ -29,7 +29,7 @@ use wasmtime::{
     Engine, Store,
     component::{Component, HasSelf, Linker, Resource, ResourceTable},
 };
-use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView, p2::pipe::MemoryOutputPipe};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx,
     WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
@@ -90,6 +90,7 @@ pub struct Application {
     rng: Arc<Mutex<LabelledRng>>,
     /// Where clients' writes go.
     account: Option<Arc<Mutex<MemoryRecords>>>,
+    said: MemoryOutputPipe,
 }
 
 impl Default for Application {
@@ -114,7 +115,18 @@ impl Application {
             now: NOW,
             rng: Arc::new(Mutex::new(labelled("native carrier"))),
             account: None,
+            said: MemoryOutputPipe::new(16 * 1024 * 1024),
         }
+    }
+
+    /// The world, published, with its account behind it.
+    pub fn of_world() -> Self {
+        Self::of(&Given::default())
+    }
+
+    /// What its components wrote so far, on stdout and on stderr.
+    pub fn said(&self) -> Bytes {
+        self.said.contents()
     }
 
     /// The same with another variable.
@@ -124,7 +136,7 @@ impl Application {
         self
     }
 
-    /// The world, published, with its account behind it.
+    /// The same, as a case wants it.
     fn of(given: &Given) -> Self {
         let now = given.now().unwrap_or(NOW);
         let mood = given.mood().unwrap_or(Mood::Well);
@@ -346,7 +358,9 @@ struct State {
 impl State {
     fn new(application: Application) -> Self {
         let mut wasi = WasiCtx::builder();
-        wasi.wall_clock(Still(Duration::from_millis(application.now.millis())));
+        wasi.wall_clock(Still(Duration::from_millis(application.now.millis())))
+            .stdout(application.said.clone())
+            .stderr(application.said.clone());
         Self {
             table: ResourceTable::new(),
             wasi: wasi.build(),

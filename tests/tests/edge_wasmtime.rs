@@ -20,9 +20,10 @@ use sekisho_tests::{
     binary::wait,
     cases::{self, Given, RawAnswer, Request, Runtime},
     edge::{Bundled, Fed, ReadOnly, Served, wasmtime},
-    hosted::Connection,
+    hosted::{Connection, Serving},
     native::Native,
     published::keys,
+    relay::Relay,
     rng::labelled,
     sdk,
     world::World,
@@ -166,6 +167,160 @@ fn an_edge_that_only_reads_refuses_writes_plainly() {
     }
 }
 
+/// An edge that is fed over a relay.
+fn relayed(
+    fed: &Fed,
+    meddle: impl Fn(&Request, RawAnswer) -> RawAnswer + Send + Sync + 'static,
+) -> (Serving, Relay, Served) {
+    let host = fed.host(&Given::default(), false);
+    let relay = Relay::new(host.addr(), meddle);
+    let text = keys().to_text();
+    // EXPOSE: the world's own.
+    let served = fed.serve(&relay.url(), None, text.expose());
+    (host, relay, served)
+}
+
+/// Asks for the item; what was asked of the host until it knew of the access.
+fn asked_for_item(served: &Served, relay: &Relay) -> (RawAnswer, Vec<String>) {
+    let answer = Connection::to(served.addr()).send(&get(&item(), "rw"));
+    let mut asked = relay.asked();
+    wait("the access to be told", Duration::from_secs(30), || {
+        asked.extend(relay.asked());
+        let told = asked
+            .last()
+            .is_some_and(|last| last == "POST /edge/v1/usage");
+        told.then_some(())
+    });
+    asked.pop();
+    (answer, asked)
+}
+
+fn near() -> String {
+    let (vault, item) = World::get().items["login"];
+    let token = World::get().token_record("rw").id;
+    format!("GET /edge/v1/near/{token}/{vault}/{item}")
+}
+
+#[test]
+fn an_instance_that_holds_nothing_asks_one_question() {
+    if !can_run("an_instance_that_holds_nothing_asks_one_question") {
+        return;
+    }
+    let fed = Fed::new(&[]);
+    let (_host, relay, served) = relayed(&fed, |_, answer| answer);
+    for _ in 0..2 {
+        let (answer, asked) = asked_for_item(&served, &relay);
+        assert_eq!((answer.status, asked), (200, vec![near()]));
+    }
+    let vaults = Connection::to(served.addr()).send(&get("/v1/vaults", "rw"));
+    let token = World::get().token_record("rw").id;
+    let wanted = vec![format!("GET /edge/v1/near/{token}")];
+    assert_eq!((vaults.status, relay.asked()), (200, wanted));
+}
+
+#[test]
+fn an_instance_that_is_used_again_asks_for_nothing_it_holds() {
+    if !can_run("an_instance_that_is_used_again_asks_for_nothing_it_holds") {
+        return;
+    }
+    let fed = Fed::new(&["--max-instance-reuse-count", "1000"]);
+    let (_host, relay, served) = relayed(&fed, |_, answer| answer);
+    let (answer, asked) = asked_for_item(&served, &relay);
+    assert_eq!((answer.status, asked), (200, vec![near()]));
+    let (again, asked) = asked_for_item(&served, &relay);
+    assert_eq!((again.status, again.body), (200, answer.body));
+    // Unless half a second went by.
+    let only_pointer = asked.iter().all(|line| line == "GET /edge/v1/pointer");
+    assert!(asked.len() <= 1 && only_pointer, "{asked:?}");
+}
+
+/// A host of an earlier release has no such path.
+#[test]
+fn a_host_that_knows_only_single_objects_feeds_as_well() {
+    if !can_run("a_host_that_knows_only_single_objects_feeds_as_well") {
+        return;
+    }
+    let fed = Fed::new(&[]);
+    let (_host, relay, served) = relayed(&fed, |request, answer| {
+        if !request.target.starts_with("/edge/v1/near/") {
+            return answer;
+        }
+        RawAnswer {
+            status: 404,
+            body: br#"{"status":404,"message":"Not found"}"#.to_vec(),
+            ..answer
+        }
+    });
+    let (answer, asked) = asked_for_item(&served, &relay);
+    assert_eq!(answer.status, 200);
+    assert_eq!(asked[..2], [near(), "GET /edge/v1/pointer".to_owned()]);
+    let objects = asked[2..].iter();
+    assert!(
+        objects
+            .clone()
+            .all(|line| line.starts_with("GET /edge/v1/objects/"))
+    );
+    assert!(objects.len() >= 4, "{asked:?}");
+}
+
+/// Whatever is said at once is proven as single objects are: by names, and the pointer by its MAC.
+#[test]
+fn what_is_said_at_once_is_not_believed_either() {
+    if !can_run("what_is_said_at_once_is_not_believed_either") {
+        return;
+    }
+    /// Of the answer's bytes: where one is flipped, or where it is cut.
+    #[derive(Clone, Copy)]
+    enum Damage {
+        Flip(usize),
+        Cut(usize),
+    }
+    let fed = Fed::new(&[]);
+    let honest = {
+        let (_host, relay, served) = relayed(&fed, |_, answer| answer);
+        asked_for_item(&served, &relay).0
+    };
+    let pointer = 4 + pointer_length();
+    for damage in [
+        Damage::Flip(0),
+        Damage::Flip(20),
+        Damage::Flip(pointer - 1),
+        Damage::Flip(pointer),
+        Damage::Flip(pointer + 10),
+        Damage::Flip(pointer + 300),
+        Damage::Cut(0),
+        Damage::Cut(3),
+        Damage::Cut(pointer),
+        Damage::Cut(pointer + 20),
+    ] {
+        let (_host, relay, served) = relayed(&fed, move |request, mut answer| {
+            if request.target.starts_with("/edge/v1/near/") {
+                match damage {
+                    Damage::Flip(at) => answer.body[at] ^= 1,
+                    Damage::Cut(at) => answer.body.truncate(at),
+                }
+            }
+            answer
+        });
+        let answer = Connection::to(served.addr()).send(&get(&item(), "rw"));
+        let asked = relay.asked();
+        let (Damage::Flip(at) | Damage::Cut(at)) = damage;
+        if at < pointer {
+            assert_eq!(answer.status, 503, "{at}");
+        } else {
+            // What lacks is fetched by its name.
+            assert_eq!((answer.status, &answer.body), (200, &honest.body), "{at}");
+            assert!(asked.len() > 1, "{at}: {asked:?}");
+        }
+    }
+}
+
+fn pointer_length() -> usize {
+    let store = sekisho_tests::published::MemoryObjects::of_world();
+    let pointer = store.stored().pointer.clone();
+    pointer.unwrap().len()
+}
+
 fn message(answer: &RawAnswer) -> Option<String> {
     Some(answer.json()?["message"].as_str()?.to_owned())
 }
@@ -288,11 +443,10 @@ fn a_revoked_token_is_refused_at_an_edge_at_once() {
 #[test]
 fn only_a_whole_set_of_ones_own_is_baked() {
     let store = sekisho_tests::published::MemoryObjects::of_world();
-    let random = sekisho_host::random::SystemRandom;
     let device = DeviceSecret::generate(&mut labelled("another device"));
     let others = EdgeKeys::derive(World::get().trust(), &device);
-    assert!(bake(&store, &others, None, &random).is_err());
-    let set = bake(&store, &keys(), Some(60), &random).unwrap();
+    assert!(bake(&store, &others, None).is_err());
+    let set = bake(&store, &keys(), Some(60)).unwrap();
     let plug = compose(artifact::PLUG_FEED_WASM, artifact::FROZEN_WASM);
     assert!(plug.is_ok(), "the clock of the cases fits a plug as well");
     assert!(build(&Target::Bundle(set)).is_ok());
@@ -300,17 +454,11 @@ fn only_a_whole_set_of_ones_own_is_baked() {
     for name in names {
         let damaged = store.copy();
         damaged.stored().objects.remove(&name);
-        assert!(
-            bake(&damaged, &keys(), None, &random).is_err(),
-            "{name} is missing"
-        );
+        assert!(bake(&damaged, &keys(), None).is_err(), "{name} is missing");
         damaged
             .stored()
             .objects
             .insert(name, b"something else".to_vec());
-        assert!(
-            bake(&damaged, &keys(), None, &random).is_err(),
-            "{name} is another"
-        );
+        assert!(bake(&damaged, &keys(), None).is_err(), "{name} is another");
     }
 }

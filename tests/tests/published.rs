@@ -5,7 +5,10 @@
     reason = "a test that panics is a test that fails"
 )]
 
-use std::cell::Cell;
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use proptest::prelude::*;
 use rand_core::TryRng;
@@ -13,9 +16,10 @@ use sekisho_core::{
     cache::Snapshot,
     id::ItemId,
     published::{Digest, EdgeKeys, Objects, Published, accept, names},
-    records::{Fault, ItemRecord, Records, TitleMark},
+    records::{Fault, ItemRecord, Records, TitleMark, TokenState},
     seal::Sealed,
-    sync::{Plan, Step},
+    sync::{Incoming, Plan, Step},
+    time::Timestamp,
 };
 use sekisho_tests::{
     cases,
@@ -24,7 +28,7 @@ use sekisho_tests::{
     published::{MemoryObjects, OverPublished, PublishedRecords, keys, pointer_to},
     records_suite,
     rng::labelled,
-    world::{NOW, World},
+    world::{NOW, World, blank_page},
 };
 
 #[test]
@@ -125,6 +129,84 @@ fn a_read_fetches_few_objects_whatever_the_vaults_size() {
     let (small, large) = (fetched(0), fetched(10_000));
     eprintln!("fetched for one item: {small} in a small vault, {large} in one of 10,000");
     assert!(small <= 9 && large <= small + 3, "{small}, {large}");
+}
+
+type Values = BTreeMap<(Digest, Vec<u8>), Vec<u8>>;
+
+/// A store that keeps what was found in trees.
+struct Keeping<'a>(Counted<'a>, RefCell<Values>);
+
+impl Objects for Keeping<'_> {
+    fn pointer(&self) -> Result<Vec<u8>, Fault> {
+        self.0.pointer()
+    }
+
+    fn object(&self, name: &Digest) -> Result<Vec<u8>, Fault> {
+        self.0.object(name)
+    }
+
+    fn recall(&self, tree: &Digest, key: &[u8]) -> Option<Vec<u8>> {
+        self.1.borrow().get(&(*tree, key.to_vec())).cloned()
+    }
+
+    fn keep(&self, tree: &Digest, key: &[u8], value: &[u8]) {
+        let place = (*tree, key.to_vec());
+        self.1.borrow_mut().insert(place, value.to_vec());
+    }
+}
+
+/// One request after the other: what they fetch, and that each sees what is current.
+#[test]
+fn a_view_that_goes_on_fetches_what_it_lacks_and_sees_every_change() {
+    let world = World::get();
+    let store = MemoryObjects::of_world();
+    let keys = keys();
+    let keeping = Keeping(Counted(&store, Cell::new(0)), Default::default());
+    let mut published = Published::new(&keeping, &keys);
+    let token = world.token_record("rw").id;
+    let mut read = |name: &str| {
+        published.renew();
+        keeping.0.1.set(0);
+        let (vault, item) = world.items[name];
+        let state = published.token(&token).map(|token| token.state);
+        let details = published.details(&vault, &item);
+        (keeping.0.1.get(), state, details)
+    };
+    let (first, active, login) = read("login");
+    let (again, _, same) = read("login");
+    assert_eq!((again, &login), (2, &same), "the pointer and the contents");
+    drop(read("ops-note"));
+    let (back, ..) = read("login");
+    assert_eq!(back, 2, "ways through trees are kept");
+    assert!(first > 4 && active == Ok(TokenState::Active));
+
+    store.publish(&after_revocation(), &Chunks::new());
+    let (_, state, details) = read("login");
+    assert_eq!((state, details), (Ok(TokenState::Revoked), login));
+    // What was seen once is not taken back.
+    store.publish(&world.snapshot(), &Chunks::new());
+    assert_eq!(read("login").1, Err(Fault::Unavailable));
+    store.publish(&after_revocation(), &Chunks::new());
+    assert_eq!(read("login").1, Ok(TokenState::Revoked));
+    // Nor is a pointer believed for having been proven before it was altered.
+    store.stored().pointer.as_mut().unwrap()[60] ^= 1;
+    assert_eq!(read("login").1, Err(Fault::Unavailable));
+}
+
+/// The world after its token `rw` was revoked.
+fn after_revocation() -> Snapshot {
+    let world = World::get();
+    let before = world.snapshot();
+    let mut token = world.token_record("rw");
+    token.state = TokenState::Revoked;
+    let revoked = before
+        .tokens()
+        .map(|held| if held.id == token.id { &token } else { held });
+    let head = world.head(2, Timestamp::from_millis(NOW.millis() + 1000), revoked);
+    let mut page = blank_page(2, &head);
+    page.tokens.push(token.clone());
+    let incoming = Incoming::parse(vec![page], &world.trust()).unwrap();
+    before.apply(&incoming.plan(&before).unwrap())
 }
 
 proptest! {

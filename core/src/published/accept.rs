@@ -56,6 +56,7 @@ pub fn accept(
 
 fn tokens(objects: &(impl Objects + ?Sized), pointer: &Pointer) -> Result<Vec<TokenRecord>, Fault> {
     let root = Root::read(&load(objects, &pointer.root)?)?;
+    root.keys()?;
     let mut tokens = Vec::new();
     tree::walk_all(objects, &root.tokens, &mut |_| (), &mut |key, value| {
         tokens.push(codec::read_token(key, value)?);
@@ -106,4 +107,25 @@ pub fn names(objects: &(impl Objects + ?Sized), root: &Digest) -> Result<BTreeSe
         }
     }
     Ok(names)
+}
+
+/// Shows what stands at each key of the trees of tokens, vaults and items: what [`Objects::recall`] may be asked for.
+pub fn values(
+    objects: &(impl Objects + ?Sized),
+    root: &Digest,
+    visit: &mut impl FnMut(&Digest, &[u8], &[u8]),
+) -> Result<(), Fault> {
+    let root = Root::read(&load(objects, root)?)?;
+    let mut trees = Vec::from([root.tokens, root.vaults]);
+    tree::walk_all(objects, &root.vaults, &mut |_| (), &mut |key, value| {
+        trees.push(VaultEntry::read(key, value)?.items);
+        Ok(())
+    })?;
+    for tree in trees {
+        tree::walk_all(objects, &tree, &mut |_| (), &mut |key, value| {
+            visit(&tree, key, value);
+            Ok(())
+        })?;
+    }
+    Ok(())
 }

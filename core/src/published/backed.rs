@@ -15,6 +15,9 @@ pub trait Backed {
     /// Asks the set that this request reads.
     fn ask<T>(&self, what: impl FnOnce(&dyn Records) -> Result<T, Fault>) -> Result<T, Fault>;
 
+    /// [`Records::foresee`].
+    fn foresee(&self, _token: &TokenId, _vault: Option<&VaultId>, _item: Option<&ItemId>) {}
+
     /// [`Records::chunk`], where it is not in the set.
     fn chunk(
         &self,
@@ -43,6 +46,10 @@ pub trait Backed {
 }
 
 impl<B: Backed> Records for B {
+    fn foresee(&self, token: &TokenId, vault: Option<&VaultId>, item: Option<&ItemId>) {
+        Backed::foresee(self, token, vault, item);
+    }
+
     fn head(&self) -> Result<Head, Fault> {
         self.ask(|set| set.head())
     }

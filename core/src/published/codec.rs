@@ -7,7 +7,7 @@ use super::{
     wire::{MALFORMED, Reader, Writer},
 };
 use crate::{
-    id::{FileId, ItemId, VaultId},
+    id::{FileId, ID_LENGTH, ItemId, VaultId},
     key::{PublicKey, WrappedKey},
     records::{
         Fault, ItemRecord, PartRecord, SigningKeyRecord, TitleMark, TokenGrant, TokenRecord,
@@ -26,37 +26,56 @@ const CHUNKS: u8 = 1;
 /// What the pointer names.
 #[derive(Debug, Clone)]
 pub(super) struct Root {
-    pub(super) keys: Vec<SigningKeyRecord>,
+    keys: Vec<u8>,
     pub(super) tokens: Digest,
     pub(super) vaults: Digest,
 }
 
+/// An id and a point.
+const SIGNING_KEY: usize = ID_LENGTH + 65;
+
 impl Root {
-    pub(super) fn write(&self) -> Vec<u8> {
-        let mut out = Writer::new(ROOT);
-        out.count(self.keys.len());
-        for key in &self.keys {
+    pub(super) fn new(keys: &[SigningKeyRecord], tokens: Digest, vaults: Digest) -> Self {
+        let mut out = Writer::default();
+        for key in keys {
             out.raw(key.id.as_bytes()).raw(key.public.as_bytes());
         }
+        Self {
+            keys: out.0,
+            tokens,
+            vaults,
+        }
+    }
+
+    pub(super) fn write(&self) -> Vec<u8> {
+        let mut out = Writer::new(ROOT);
+        out.count(self.keys.len() / SIGNING_KEY).raw(&self.keys);
         out.raw(self.tokens.as_bytes()).raw(self.vaults.as_bytes());
         out.0
     }
 
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
         let mut reader = Reader::new(bytes, ROOT)?;
-        let keys = reader.many(|reader| {
+        let keys = reader.count()?.checked_mul(SIGNING_KEY).ok_or(MALFORMED)?;
+        let root = Self {
+            keys: reader.raw(keys)?.to_vec(),
+            tokens: reader.digest()?,
+            vaults: reader.digest()?,
+        };
+        reader.end(())?;
+        Ok(root)
+    }
+
+    /// The keys that verify tokens. Few requests ask for them, and a point is slow to check.
+    pub(super) fn keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
+        let keys = self.keys.chunks_exact(SIGNING_KEY).map(|key| {
+            let mut reader = Reader::of(key);
             Ok(SigningKeyRecord {
                 id: reader.id()?,
-                public: PublicKey::parse(reader.raw(65)?).map_err(|_| MALFORMED)?,
+                public: PublicKey::parse(reader.rest()).map_err(|_| MALFORMED)?,
             })
-        })?;
-        let (tokens, vaults) = (reader.digest()?, reader.digest()?);
-        reader.end(())?;
-        Ok(Self {
-            keys,
-            tokens,
-            vaults,
-        })
+        });
+        keys.collect()
     }
 }
 

@@ -69,12 +69,7 @@ pub fn lay_out<E>(
         vaults.push((record.id.as_bytes().to_vec(), entry.write()));
     }
     let vaults = tree::build(&vaults, LEAF, &mut emit)?;
-    let root = Root {
-        keys: keys.to_vec(),
-        tokens,
-        vaults,
-    }
-    .write();
+    let root = Root::new(keys, tokens, vaults).write();
     let name = Digest::of(&root);
     emit(name, &root)?;
     let held = |place: &&(VaultId, ItemId)| snapshot.item(&place.0, &place.1).is_ok();

@@ -33,6 +33,14 @@ pub struct Pointer {
 impl Pointer {
     /// The bytes to store.
     pub fn write(&self, keys: &EdgeKeys) -> Vec<u8> {
+        let mut text = self.text();
+        let mac = keys.mac(&text);
+        text.extend_from_slice(&mac);
+        text
+    }
+
+    /// The same without the MAC.
+    pub fn text(&self) -> Vec<u8> {
         let mut out = Writer::new(VERSION);
         out.raw(self.head.account.as_bytes())
             .raw(self.head.environment.as_bytes())
@@ -44,8 +52,6 @@ impl Pointer {
             .number(self.max_stale)
             .number(self.max_inline)
             .number(self.published_at.millis());
-        let mac = keys.mac(&out.0);
-        out.raw(&mac);
         out.0
     }
 
@@ -55,6 +61,16 @@ impl Pointer {
         if !keys.has_mac(text, mac) {
             return Err(MALFORMED);
         }
+        let pointer = Self::of_text(text)?;
+        let trust = keys.trust();
+        if pointer.head.account != trust.account || pointer.head.environment != trust.environment {
+            return Err(MALFORMED);
+        }
+        Ok(pointer)
+    }
+
+    /// From [`Pointer::text`], which proves nothing.
+    pub(super) fn of_text(text: &[u8]) -> Result<Self, Fault> {
         let mut reader = Reader::new(text, VERSION)?;
         let pointer = Self {
             head: SignedHead {
@@ -71,10 +87,6 @@ impl Pointer {
             published_at: Timestamp::from_millis(reader.number()?),
         };
         reader.end(())?;
-        let trust = keys.trust();
-        if pointer.head.account != trust.account || pointer.head.environment != trust.environment {
-            return Err(MALFORMED);
-        }
         Ok(pointer)
     }
 

@@ -19,26 +19,48 @@ use crate::{
     seal::Sealed,
 };
 
-/// Reads a published set: make one for each request. All its answers come from the set that was current when it was
-/// first asked. It only reads.
+/// Reads a published set. All its answers come from the set that was current when it was first asked, until
+/// [`Published::renew`], which is called between requests. It only reads.
 pub struct Published<'k, O> {
     objects: O,
-    keys: &'k EdgeKeys,
+    /// `None` = the pointer needs no proof.
+    keys: Option<&'k EdgeKeys>,
     floor: u64,
-    set: OnceCell<(Pointer, Root)>,
-    // What one request asks for more than once.
+    set: OnceCell<Set>,
+    /// What was read until the last [`Published::renew`].
+    before: RefCell<Option<Set>>,
+    // What requests ask for more than once. It is sealed, and belongs to one root.
+    token: RefCell<Option<TokenRecord>>,
     vault: RefCell<Option<VaultEntry>>,
     item: RefCell<Option<(VaultId, ItemId, ItemEntry)>>,
+}
+
+struct Set {
+    bytes: Vec<u8>,
+    pointer: Pointer,
+    root: Root,
 }
 
 impl<'k, O: Objects> Published<'k, O> {
     /// Over a store, believing only what bears the MAC of these keys.
     pub const fn new(objects: O, keys: &'k EdgeKeys) -> Self {
+        Self::over(objects, Some(keys))
+    }
+
+    /// Over a set whose pointer ([`Pointer::text`]) and objects were proven where nobody could alter them since without
+    /// altering this program too.
+    pub const fn proven(objects: O) -> Self {
+        Self::over(objects, None)
+    }
+
+    const fn over(objects: O, keys: Option<&'k EdgeKeys>) -> Self {
         Self {
             objects,
             keys,
             floor: 0,
             set: OnceCell::new(),
+            before: RefCell::new(None),
+            token: RefCell::new(None),
             vault: RefCell::new(None),
             item: RefCell::new(None),
         }
@@ -51,9 +73,18 @@ impl<'k, O: Objects> Published<'k, O> {
         self
     }
 
+    /// From here on answers come from the set that is current when it is asked next, and from none older than the last.
+    /// What was read stays as long as the pointer names the same root.
+    pub fn renew(&mut self) {
+        if let Some(set) = self.set.take() {
+            self.floor = self.floor.max(set.pointer.head.version);
+            self.before = RefCell::new(Some(set));
+        }
+    }
+
     /// The pointer whose set is read.
     pub fn pointer(&self) -> Result<&Pointer, Fault> {
-        self.set().map(|(pointer, _)| pointer)
+        self.set().map(|set| &set.pointer)
     }
 
     /// The chunks of an item's files by name.
@@ -68,23 +99,47 @@ impl<'k, O: Objects> Published<'k, O> {
             .collect())
     }
 
-    fn set(&self) -> Result<&(Pointer, Root), Fault> {
+    fn set(&self) -> Result<&Set, Fault> {
         if let Some(set) = self.set.get() {
             return Ok(set);
         }
-        let pointer = Pointer::read(&self.objects.pointer()?, self.keys)?;
+        let bytes = self.objects.pointer()?;
+        let before = self.before.take();
+        let pointer = match &before {
+            // The very bytes were proven before.
+            Some(before) if before.bytes == bytes => before.pointer.clone(),
+            _ => match self.keys {
+                Some(keys) => Pointer::read(&bytes, keys)?,
+                None => Pointer::of_text(&bytes)?,
+            },
+        };
         if pointer.head.version < self.floor {
             return Err(Fault::Unavailable);
         }
-        let root = Root::read(&load(&self.objects, &pointer.root)?)?;
-        Ok(self.set.get_or_init(|| (pointer, root)))
+        let root = match before {
+            Some(before) if before.pointer.root == pointer.root => before.root,
+            _ => {
+                self.token.take();
+                self.vault.take();
+                self.item.take();
+                Root::read(&load(&self.objects, &pointer.root)?)?
+            }
+        };
+        let set = Set {
+            bytes,
+            pointer,
+            root,
+        };
+        Ok(self.set.get_or_init(|| set))
     }
 
     fn root(&self) -> Result<&Root, Fault> {
-        self.set().map(|(_, root)| root)
+        self.set().map(|set| &set.root)
     }
 
     fn vault_entry(&self, id: &VaultId) -> Result<VaultEntry, Fault> {
+        // First, for it drops what belongs to another root.
+        let vaults = &self.root()?.vaults;
         if let Some(held) = self
             .vault
             .borrow()
@@ -93,7 +148,6 @@ impl<'k, O: Objects> Published<'k, O> {
         {
             return Ok(held.clone());
         }
-        let vaults = &self.root()?.vaults;
         let found = tree::find(&self.objects, vaults, id.as_bytes(), |value| {
             VaultEntry::read(id.as_bytes(), value)
         })?;
@@ -103,6 +157,7 @@ impl<'k, O: Objects> Published<'k, O> {
     }
 
     fn item_entry(&self, vault: &VaultId, item: &ItemId) -> Result<ItemEntry, Fault> {
+        self.root()?;
         if let Some((_, _, held)) = self
             .item
             .borrow()
@@ -137,15 +192,20 @@ impl<O: Objects> Records for Published<'_, O> {
     }
 
     fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
-        self.root().map(|root| root.keys.clone())
+        self.root()?.keys()
     }
 
     fn token(&self, id: &TokenId) -> Result<TokenRecord, Fault> {
         let tokens = &self.root()?.tokens;
+        if let Some(held) = self.token.borrow().as_ref().filter(|held| held.id == *id) {
+            return Ok(held.clone());
+        }
         let found = tree::find(&self.objects, tokens, id.as_bytes(), |value| {
             codec::read_token(id.as_bytes(), value)
         })?;
-        found.ok_or(Fault::Missing)
+        let token = found.ok_or(Fault::Missing)?;
+        *self.token.borrow_mut() = Some(token.clone());
+        Ok(token)
     }
 
     fn vault(&self, id: &VaultId) -> Result<VaultRecord, Fault> {

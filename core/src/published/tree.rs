@@ -11,6 +11,8 @@ use crate::records::Fault;
 
 const LEAF: u8 = 1;
 const BRANCH: u8 = 2;
+/// A byte and a name.
+const CHILD: usize = 33;
 /// No key is longer.
 const DEEPEST: usize = 64;
 
@@ -97,26 +99,55 @@ pub(super) fn find<T>(
     key: &[u8],
     take: impl FnOnce(&[u8]) -> Result<T, Fault>,
 ) -> Result<Option<T>, Fault> {
+    if let Some(value) = objects.recall(root, key) {
+        return take(&value).map(Some);
+    }
     let mut name = *root;
     for depth in 0..DEEPEST {
         let bytes = load(objects, &name)?;
-        match parse(&bytes)? {
-            Node::Leaf(entries) => {
-                let found = entries.iter().find(|(held, _)| *held == key);
-                return found.map(|(_, value)| take(value)).transpose();
-            }
-            Node::Branch(children) => {
-                let Some(byte) = key.get(depth) else {
-                    return Err(MALFORMED);
-                };
-                match children.iter().find(|(held, _)| held == byte) {
-                    Some((_, child)) => name = *child,
-                    None => return Ok(None),
-                }
-            }
+        if bytes.first() == Some(&LEAF) {
+            let Some(value) = in_leaf(&bytes, key)? else {
+                return Ok(None);
+            };
+            let taken = take(value)?;
+            objects.keep(root, key, value);
+            return Ok(Some(taken));
+        }
+        let byte = *key.get(depth).ok_or(MALFORMED)?;
+        match in_branch(&bytes, byte)? {
+            Some(child) => name = child,
+            None => return Ok(None),
         }
     }
     Err(MALFORMED)
+}
+
+/// What stands at a key of one node. All of the node is looked at: one that is not whole is damaged.
+fn in_leaf<'a>(bytes: &'a [u8], key: &[u8]) -> Result<Option<&'a [u8]>, Fault> {
+    let mut reader = Reader::new(bytes, LEAF)?;
+    let mut found = None;
+    for _ in 0..reader.count()? {
+        let length = reader.byte()?;
+        let (held, value) = (reader.raw(usize::from(length))?, reader.bytes()?);
+        if held == key {
+            found.get_or_insert(value);
+        }
+    }
+    reader.end(())?;
+    Ok(found)
+}
+
+/// The child of one byte.
+fn in_branch(bytes: &[u8], byte: u8) -> Result<Option<Digest>, Fault> {
+    let mut reader = Reader::new(bytes, BRANCH)?;
+    let count = reader.count()?;
+    let (children, rest) = reader.rest().as_chunks::<CHILD>();
+    if children.len() != count || !rest.is_empty() {
+        return Err(MALFORMED);
+    }
+    let found = children.iter().find(|[held, ..]| *held == byte);
+    let name = found.and_then(|[_, name @ ..]| name.first_chunk());
+    Ok(name.map(|name| Digest::from_bytes(*name)))
 }
 
 /// Whether a walk goes on.

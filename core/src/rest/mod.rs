@@ -194,7 +194,7 @@ pub fn refuse(refusal: &Refusal, request_id: &str) -> Response {
 )]
 pub fn authenticate<T>(request: &Request<T>, ports: &mut Ports<'_>) -> Result<Grant, Response> {
     let request_id = request_id(request, ports.rng);
-    match Asked::admit(request, ports, &request_id) {
+    match Asked::admit(request, ports, &request_id, None) {
         Ok(asked) => Ok(asked.grant),
         Err(refusal) => Err(refuse(&refusal, &request_id)),
     }
@@ -257,7 +257,7 @@ fn decide(
     if request.body().len() > MAX_BODY {
         return Err(Refusal::body_too_large(MAX_BODY as u64));
     }
-    let asked = Asked::admit(request, ports, request_id)?;
+    let asked = Asked::admit(request, ports, request_id, Some(&route))?;
     match route {
         Route::Heartbeat | Route::Health | Route::Ready | Route::OpenApi => {
             Err(Refusal::no_route())
@@ -304,14 +304,20 @@ impl<'a> Asked<'a> {
         request: &'a Request<T>,
         ports: &Ports<'_>,
         request_id: &str,
+        route: Option<&Route>,
     ) -> Result<Self, Refusal> {
         let Some(bearer) = bearer(request.headers()) else {
             ports.usage.checked(Verdict::Missing);
             return Err(Refusal::no_token());
         };
+        let token = RawToken::parse(bearer);
+        if let Ok(token) = &token {
+            let (vault, item) = route.map(Route::place).unwrap_or_default();
+            ports.records.foresee(&token.id(), vault, item);
+        }
         let head = status::fresh_head(ports.records, ports.now)
             .inspect_err(|_| ports.usage.checked(Verdict::Unavailable))?;
-        let grant = RawToken::parse(bearer)
+        let grant = token
             .and_then(|token| token.check(&head, ports.records, ports.now))
             .inspect_err(|error| ports.usage.checked((*error).into()))?;
         ports.usage.checked(Verdict::Accepted);

@@ -111,6 +111,32 @@ impl Route {
             _ => Err(Refusal::no_route()),
         }
     }
+
+    /// Which vault and which item its path names.
+    pub(super) const fn place(&self) -> (Option<&VaultId>, Option<&ItemId>) {
+        match self {
+            Self::Heartbeat
+            | Self::Health
+            | Self::Ready
+            | Self::OpenApi
+            | Self::Activity
+            | Self::Vaults
+            | Self::Batch => (None, None),
+            Self::Vault(vault) | Self::Items(vault) | Self::CreateItem(vault) => {
+                (Some(vault), None)
+            }
+            Self::Files(vault, item)
+            | Self::File(vault, item, _)
+            | Self::Content(vault, item, _)
+            | Self::CreateFile(vault, item)
+            | Self::ReplaceFile(vault, item, _)
+            | Self::DeleteFile(vault, item, _)
+            | Self::Item(vault, item)
+            | Self::ReplaceItem(vault, item)
+            | Self::PatchItem(vault, item)
+            | Self::DeleteItem(vault, item) => (Some(vault), Some(item)),
+        }
+    }
 }
 
 fn get(method: &Method, route: Route) -> Result<Route, Refusal> {

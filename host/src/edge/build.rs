@@ -12,7 +12,7 @@ use wac_graph::{
     types::{ItemKind, Package, Type, Types, WorldId, validate_target},
 };
 
-pub use self::baked::{BakeError, bake};
+pub use self::baked::{BakeError, Baked, bake};
 use self::data::data_component;
 
 /// Where the component shall run, and where its records come from.
@@ -21,7 +21,7 @@ pub enum Target {
     /// `wasmtime serve`, with records from a host's feed.
     Wasmtime,
     /// Anything that gives WASI HTTP, with records that are part of the component ([`bake`]).
-    Bundle(Vec<u8>),
+    Bundle(Baked),
     /// Spin, with records from its key-value store; [`artifact::SPIN_PUBLISH_WASM`] takes them in beside it.
     Spin,
 }
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn what_is_composed_fits_its_runtime() {
         build(&Target::Wasmtime).unwrap();
-        build(&Target::Bundle(vec![0; 100])).unwrap();
+        build(&Target::Bundle(Baked::default())).unwrap();
     }
 
     #[test]

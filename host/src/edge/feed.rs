@@ -5,6 +5,7 @@
 //! go the way of every client's write, on behalf of the token that they name, for the account to judge.
 
 mod laid;
+mod near;
 mod told;
 
 use std::{
@@ -26,7 +27,7 @@ use sekisho_core::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use self::{laid::Laid, told::Told};
+use self::{laid::Laid, near::Near, told::Told};
 use crate::{
     engine::{AnswerBody, Backing},
     refusal,
@@ -82,6 +83,7 @@ struct Page {
 /// What a path below [`PREFIX`] asks for.
 enum Asked {
     Pointer,
+    Near(Near),
     Object(Digest),
     Chunk(VaultId, ItemId, FileId, u32),
     Put,
@@ -97,6 +99,7 @@ impl Asked {
         let parts: Vec<&str> = path.split('/').collect();
         match (method, parts.as_slice()) {
             (&Method::GET, ["pointer"]) => Some(Self::Pointer),
+            (&Method::GET, ["near", place @ ..]) => Near::parse(place).map(Self::Near),
             (&Method::GET, ["objects", name]) => Digest::parse(name).map(Self::Object),
             (&Method::GET, ["chunks", vault, item, file, index]) => Some(Self::Chunk(
                 VaultId::parse(vault).ok()?,
@@ -173,7 +176,15 @@ impl Feed {
     ) -> Result<Bytes, Fault> {
         let backing = &self.backing;
         match asked {
-            Asked::Pointer => self.pointer().await,
+            Asked::Pointer => {
+                let (_, pointer) = self.current().await?;
+                Ok(pointer.write(&self.config.keys).into())
+            }
+            Asked::Near(near) => {
+                let (laid, pointer) = self.current().await?;
+                let written = pointer.write(&self.config.keys);
+                Ok(near.answer(&laid, &pointer, &written))
+            }
             Asked::Object(name) => self
                 .laid
                 .load()
@@ -214,7 +225,8 @@ impl Feed {
         serde_json::from_slice(&body.to_bytes()).map_err(|_| Fault::Refused)
     }
 
-    async fn pointer(self: &Arc<Self>) -> Result<Bytes, Fault> {
+    /// The set of this moment, and a pointer to it.
+    async fn current(self: &Arc<Self>) -> Result<(Arc<Laid>, Pointer), Fault> {
         let snapshot = self.backing.live.snapshot();
         let head = snapshot.head().ok_or(Fault::NotSynchronised)?.clone();
         let held = self.laid.load_full();
@@ -236,7 +248,7 @@ impl Feed {
             max_inline: self.backing.settings.max_inline,
             published_at: self.backing.clock.now(),
         };
-        Ok(pointer.write(&self.config.keys).into())
+        Ok((laid, pointer))
     }
 
     /// One at a time: who waits finds it done.

@@ -16,35 +16,22 @@ use sekisho_core::{
 };
 use sekisho_plug_exports::{Plug, plug};
 
-use self::set::{Set, Source};
+use self::set::Set;
 
-type View = Published<'static, &'static Set>;
-
-/// The set in this component, if it can be read.
-struct Bundle(Option<Ready>);
-
-struct Ready {
-    set: &'static Set,
-    view: RefCell<View>,
-}
+/// The set in this component.
+struct Bundle(RefCell<Published<'static, Set>>);
 
 plug!(Bundle, Bundle::new);
 
 impl Bundle {
-    fn new() -> Self {
-        Self(Set::open(Source).map(|set| {
-            // It lives as long as the instance, of which there is one.
-            let set: &'static Set = Box::leak(Box::new(set));
-            let view = RefCell::new(Published::new(set, &set.keys));
-            Ready { set, view }
-        }))
+    const fn new() -> Self {
+        Self(RefCell::new(Published::proven(Set)))
     }
 }
 
 impl Backed for Bundle {
     fn ask<T>(&self, what: impl FnOnce(&dyn Records) -> Result<T, Fault>) -> Result<T, Fault> {
-        let ready = self.0.as_ref().ok_or(Fault::Unavailable)?;
-        what(&*ready.view.borrow())
+        what(&*self.0.borrow())
     }
 }
 
@@ -56,11 +43,5 @@ impl Usage for Bundle {
     }
 }
 
-impl Plug for Bundle {
-    /// The set never changes, but what a request asked for is not kept for the next.
-    fn finished(&self) {
-        if let Some(ready) = &self.0 {
-            *ready.view.borrow_mut() = Published::new(ready.set, &ready.set.keys);
-        }
-    }
-}
+/// The set never changes, so nothing ends with a request.
+impl Plug for Bundle {}

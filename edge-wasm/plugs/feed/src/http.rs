@@ -72,8 +72,19 @@ pub(crate) struct Question<'a> {
 
 /// Asks a host of ours, and waits. Beside success it says the word of a [`Fault`].
 pub(crate) fn ask(address: &Address, question: &Question<'_>) -> Result<Vec<u8>, Fault> {
+    ask_if_known(address, question)?.ok_or(Fault::Unavailable)
+}
+
+/// The same; `None` = the host has no such path.
+pub(crate) fn ask_if_known(
+    address: &Address,
+    question: &Question<'_>,
+) -> Result<Option<Vec<u8>>, Fault> {
     match exchange(address, question) {
-        Ok((StatusCode::OK | StatusCode::NO_CONTENT, bytes)) => Ok(bytes),
+        Ok((StatusCode::OK | StatusCode::NO_CONTENT, bytes)) => Ok(Some(bytes)),
+        Ok((StatusCode::NOT_FOUND, word)) if Fault::of_word(&word) == Fault::Unavailable => {
+            Ok(None)
+        }
         Ok((_, word)) => Err(Fault::of_word(&word)),
         Err(Unanswered) => Err(Fault::Unavailable),
     }

@@ -12,10 +12,10 @@ mod notes;
 mod settings;
 mod store;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use sekisho_core::{
-    id::{FileId, ItemId, VaultId},
+    id::{FileId, ItemId, TokenId, VaultId},
     published::{Backed, Published},
     records::{DeleteRequest, Fault, PutChunkRequest, PutRequest, Records},
     rest::{ActivityPage, ActivityQuery, Usage, UsageEvent},
@@ -34,8 +34,6 @@ struct Ready {
     store: &'static Store,
     /// What this request sees.
     view: RefCell<View>,
-    /// The newest version seen; an older set is refused from then on.
-    newest: Cell<u64>,
     notes: Notes,
 }
 
@@ -67,15 +65,13 @@ impl Ready {
             settings,
             store,
             view: RefCell::new(Published::new(store, &settings.keys)),
-            newest: Cell::new(0),
             notes: Notes::default(),
         }
     }
 
     /// The next answer comes from the set that is current then.
     fn look_again(&self) {
-        let view = Published::new(self.store, &self.settings.keys);
-        *self.view.borrow_mut() = view.not_before(self.newest.get());
+        self.view.borrow_mut().renew();
     }
 
     fn write(&self, what: &str, request: &impl serde::Serialize) -> Result<(), Fault> {
@@ -89,12 +85,13 @@ impl Ready {
 
 impl Backed for Feed {
     fn ask<T>(&self, what: impl FnOnce(&dyn Records) -> Result<T, Fault>) -> Result<T, Fault> {
-        let ready = self.ready()?;
-        let view = ready.view.borrow();
-        let found = what(&*view)?;
-        // Held by the view by now, hence no question to the host.
-        ready.newest.set(view.pointer()?.head.version);
-        Ok(found)
+        what(&*self.ready()?.view.borrow())
+    }
+
+    fn foresee(&self, token: &TokenId, vault: Option<&VaultId>, item: Option<&ItemId>) {
+        if let Some(ready) = &self.0 {
+            ready.store.foresee(token, vault, item);
+        }
     }
 
     /// Contents of files are no part of what a host lays out: it fetches them from the account when they are asked for.
@@ -142,6 +139,7 @@ impl Plug for Feed {
     fn finished(&self) {
         if let Some(ready) = &self.0 {
             ready.look_again();
+            ready.store.forget_foreseen();
             if ready.notes.count() >= ready.settings.batch {
                 ready.notes.send(ready.store);
             }

@@ -8,12 +8,9 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use sekisho_edge_artifact::SPIN_PUBLISH_WASM;
-use sekisho_host::{
-    edge::{
-        build::{BakeError, BuildError, Target, bake, build},
-        publish::Directory,
-    },
-    random::SystemRandom,
+use sekisho_host::edge::{
+    build::{BakeError, BuildError, Target, bake, build},
+    publish::Directory,
 };
 use serde_json::json;
 
@@ -101,9 +98,9 @@ impl LowBuild {
             (Runtime::Bundle, Some(from)) => {
                 let keys = self.whose.edge_keys()?;
                 let max_stale = self.max_stale.map(|seconds| seconds.0);
-                let set = bake(&Directory::open(from), &keys, max_stale, &SystemRandom)
+                let set = bake(&Directory::open(from), &keys, max_stale)
                     .map_err(|error| unbaked(from, &error))?;
-                let size = set.len();
+                let size = set.size();
                 Ok((Target::Bundle(set), Some(size)))
             }
             (Runtime::Bundle, None) => Err(Failure::usage(

@@ -16,6 +16,9 @@ use super::bindings::records as wit;
 use crate::engine::link::Link;
 
 impl wit::Host for Link {
+    /// All records are at hand.
+    fn foresee(&mut self, _: String, _: Option<String>, _: Option<String>) {}
+
     fn get_head(&mut self) -> Result<wit::Head, wit::Fault> {
         let head = self.head().map_err(fault)?;
         Ok(to::head(&head))
