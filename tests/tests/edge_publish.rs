@@ -8,9 +8,11 @@
 )]
 
 use std::{
+    cell::Cell,
     fs::{self, File},
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -174,21 +176,57 @@ fn a_server_publishes_what_it_serves() {
     assert!(!told.contains(&scene.keys), "no error repeats a secret");
 }
 
-/// The status of a GET; `None` = nobody is there.
-fn status(address: &str, path: &str, token: &str) -> Option<u16> {
+/// The answer to a GET, from its status to the end of its body; `None` = nobody is there.
+fn ask(address: &str, path: &str, token: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let head = format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
-    answer.split(' ').nth(1)?.parse().ok()
+    answer.split_once(' ').map(|(_, answer)| answer.to_owned())
+}
+
+/// The shipped application under the real Spin. That starts a process for each kind of trigger, so all of them are one
+/// group and end together.
+struct Spin(Child);
+
+impl Spin {
+    fn up(scene: &Scene, folder: &Path, address: &str) -> Self {
+        let log = scene.place.dir().join("spin.log");
+        let child = Command::new("spin")
+            .args(["up", "--listen", address])
+            .current_dir(folder)
+            .env("SPIN_VARIABLE_SEKISHO_EDGE_KEYS", &scene.keys)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn();
+        let mut spin = Self(child.unwrap());
+        wait("spin", PATIENCE, || {
+            if let Some(status) = spin.0.try_wait().unwrap() {
+                panic!("spin up: {status}: {}", fs::read_to_string(&log).unwrap());
+            }
+            ask(address, "/heartbeat", "").filter(|answer| answer.starts_with("200 "))
+        });
+        spin
+    }
+}
+
+impl Drop for Spin {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["--", &group]).status();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
 fn spin_itself_serves_it() {
-    if Command::new("spin").arg("--version").output().is_err() {
+    if !sdk::is_there("spin", "--version") {
         return sdk::skip("spin_itself_serves_it", "no `spin` on PATH");
     }
     let scene = Scene::new();
@@ -197,44 +235,57 @@ fn spin_itself_serves_it() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/spin/spin.toml");
     fs::copy(manifest, folder.join("spin.toml")).unwrap();
     let out = folder.join("edge.wasm");
-    scene.place.run(&[
-        "edge",
-        "build",
-        "--runtime",
-        "spin",
-        "--out",
-        out.to_str().unwrap(),
-    ]);
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string();
-    let log = File::create(scene.place.dir().join("spin.log")).unwrap();
-    let child = Command::new("spin")
-        .args(["up", "--listen", &free])
-        .current_dir(&folder)
-        .env("SPIN_VARIABLE_SEKISHO_EDGE_KEYS", &scene.keys)
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn();
-    let _spin = Process {
-        child: child.unwrap(),
-        printed: Value::Null,
+    let build = ["edge", "build", "--runtime", "spin", "--out"];
+    scene
+        .place
+        .run(&[&build[..], &[out.to_str().unwrap()]].concat());
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let spin = Spin::up(&scene, &folder, &address);
+    let served = Cell::new(0);
+    let get = || {
+        let answer = ask(&address, &scene.path, &scene.token).unwrap();
+        served.set(served.get() + u64::from(answer.starts_with("200 ")));
+        answer
     };
-    wait("spin", PATIENCE, || {
-        status(&free, "/heartbeat", "").filter(|status| *status == 200)
+    let unpublished = get();
+    assert!(unpublished.starts_with("503 "), "{unpublished}");
+    let url = format!("http://{address}");
+    let to = [&["edge", "publish", "--to", &url], &CREDENTIALS[..]].concat();
+    let done = scene.place.run(&to);
+    assert_eq!(done["put"], done["objects"]);
+    let first = get();
+    assert!(
+        first.starts_with("200 ") && first.contains("correct horse"),
+        "{first}"
+    );
+    let _watching = Process::start(&scene.place, "watch", &[&to[..], &["--watch"]].concat());
+    let edit = ["item", "edit", "Mail", "--vault", "Production"];
+    scene
+        .place
+        .run(&[&edit[..], &["password=battery staple"]].concat());
+    wait("the change at the edge", PATIENCE, || {
+        get().contains("battery staple").then_some(())
     });
-    let url = format!("http://{free}");
-    scene
-        .place
-        .run(&[&["edge", "publish", "--to", &url], &CREDENTIALS[..]].concat());
-    assert_eq!(status(&free, &scene.path, &scene.token), Some(200));
-    scene
-        .place
-        .run(&["connect", "token", "delete", "app", "--server", "web"]);
-    scene
-        .place
-        .run(&[&["edge", "publish", "--to", &url], &CREDENTIALS[..]].concat());
-    assert_eq!(status(&free, &scene.path, &scene.token), Some(401));
+    let item = scene.path.rsplit('/').next().unwrap();
+    wait("each access to be counted", PATIENCE, || {
+        let rows = scene.place.run(&["usage", "report", "--item", item]);
+        let counts = rows.as_array().unwrap().iter();
+        let sum: u64 = counts.filter_map(|row| row["count"].as_u64()).sum();
+        (sum == served.get()).then_some(())
+    });
+    // The store outlives the process, and the publisher goes on with the next one.
+    drop(spin);
+    let _spin = Spin::up(&scene, &folder, &address);
+    let again = get();
+    assert!(
+        again.starts_with("200 ") && again.contains("battery staple"),
+        "{again}"
+    );
+    let revoke = ["connect", "token", "delete", "app", "--server", "web"];
+    scene.place.run(&revoke);
+    wait("the refusal at the edge", PATIENCE, || {
+        get().starts_with("401 ").then_some(())
+    });
 }

@@ -56,6 +56,8 @@ struct Shelf {
     /// Steps until it breaks; `None` = it does not.
     fuse: Arc<Mutex<Option<usize>>>,
     watch: Option<Arc<Watch>>,
+    /// Objects of the largest call.
+    largest: Arc<AtomicUsize>,
 }
 
 impl Shelf {
@@ -98,6 +100,7 @@ impl Store for Shelf {
     }
 
     fn put(&mut self, objects: &[Vec<u8>]) -> Result<(), PublishError> {
+        self.largest.fetch_max(objects.len(), Ordering::Relaxed);
         // One at a time, in no useful order: a store promises no more.
         for bytes in objects.iter().rev() {
             self.step(|stored| drop(stored.objects.insert(Digest::of(bytes), bytes.clone())))?;
@@ -110,6 +113,7 @@ impl Store for Shelf {
     }
 
     fn remove(&mut self, names: &[Digest]) -> Result<(), PublishError> {
+        self.largest.fetch_max(names.len(), Ordering::Relaxed);
         for name in names {
             self.step(|stored| drop(stored.objects.remove(name)))?;
         }
@@ -392,6 +396,34 @@ fn only_what_changed_is_put_and_files_are_fetched_once() {
     let mut third = publisher_from(shelf.clone(), &files).replacing(true);
     publish(&mut third, &one).unwrap();
     assert_eq!(seen(&shelf).unwrap(), shown(&one));
+}
+
+#[test]
+fn no_call_has_more_objects_than_a_slow_store_takes_in_a_minute() {
+    let (shelf, world) = (Shelf::default(), World::get());
+    let before = world.snapshot();
+    let (vault, like) = world.record("ops-note");
+    let many = (0..600u32).map(|at| {
+        let mut item = like.clone();
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&at.to_be_bytes());
+        item.id = ItemId::from_entropy(id);
+        item.details = Sealed::from_bytes(id.to_vec());
+        Step::PutItem(vault, item.into())
+    });
+    let mut large = before.clone();
+    let head = world.head(before.head().unwrap().version + 1, NOW, before.tokens());
+    large.apply_in_place(&Plan::restore(many.collect(), head, String::new()));
+    let mut publisher = publisher(shelf.clone());
+    let outcome = publish(&mut publisher, &large).unwrap();
+    assert!(outcome.put > 600, "{outcome:?}");
+    let none: Vec<Move> = (0..World::get().page().vaults.len())
+        .map(Move::RemoveVault)
+        .collect();
+    publish(&mut publisher, &next(&large, &none)).unwrap();
+    assert!(shelf.names().len() > 600, "nothing goes before it is swept");
+    assert_eq!(publisher.sweep().unwrap(), 0);
+    assert_eq!(shelf.largest.load(Ordering::Relaxed), 250);
 }
 
 #[test]

@@ -18,8 +18,9 @@ use super::{Contents, PublishError, Store, contents::Known};
 
 /// Bytes that are put with one call, if there are so many.
 const BATCH: usize = 512 * 1024;
-/// Objects that are dropped with one call.
-const MOST_REMOVED: usize = 1000;
+/// Most objects that are put or dropped with one call: a store may wait for its disk with each of them, and a call has a
+/// minute for all.
+const MOST: usize = 250;
 
 /// What an edge is told about serving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +138,7 @@ impl<S: Store> Publisher<S> {
             .filter(|(_, since)| since.elapsed() >= self.grace)
             .map(|(name, _)| *name)
             .collect();
-        for names in due.chunks(MOST_REMOVED) {
+        for names in due.chunks(MOST) {
             self.store.remove(names)?;
             for name in names {
                 held.unnamed.remove(name);
@@ -334,7 +335,7 @@ impl<'s, S: Store> Batch<'s, S> {
         self.size += bytes.len();
         self.bytes += bytes.len() as u64;
         self.waiting.push(bytes);
-        if self.size >= BATCH {
+        if self.size >= BATCH || self.waiting.len() == MOST {
             self.flush()
         } else {
             Ok(())
