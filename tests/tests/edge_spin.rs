@@ -1,6 +1,6 @@
 //! The edge component as it is made for Spin, over its key-value store: every case byte for byte as core answers, what
 //! the publish endpoint takes and refuses, and what a store that lies comes to. Our Spin is made of wasmtime and gives
-//! just what the components import; with `spin` on PATH the real one is asked too.
+//! just what the components import; the real one, where `spin` is on PATH, is asked by `edge_publish.rs`.
 #![cfg(feature = "host")]
 #![allow(
     clippy::unwrap_used,
