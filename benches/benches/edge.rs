@@ -1,5 +1,6 @@
 //! What the edge component costs under `wasmtime serve`: an item of 1 KB read by its id, with records from a host's feed
-//! and with records baked in, against a component that only says hello under the same server with the same settings.
+//! and with records baked in, against a component that only says hello under the same server with the same settings; and
+//! how soon a token that is revoked is refused there.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -7,8 +8,14 @@
 )]
 
 use std::{
-    cell::RefCell, collections::BTreeMap, convert::Infallible, fs, path::Path, sync::Arc,
-    time::Duration,
+    cell::RefCell,
+    collections::BTreeMap,
+    convert::Infallible,
+    fs,
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use sekisho_benches::{
@@ -33,7 +40,11 @@ use sekisho_host::{
     },
     engine::EngineKind,
 };
-use sekisho_tests::edge::{Served, compile, wasmtime};
+use sekisho_tests::{
+    cases::Request,
+    edge::{Served, compile, wasmtime},
+    hosted::Connection,
+};
 
 const ROUNDS: usize = 5;
 const TIME: Duration = Duration::from_millis(1000);
@@ -51,7 +62,10 @@ fn main() {
     }
     let (account, keys) = account();
     let bundle = build(&Target::Bundle(baked(&account, &keys))).unwrap();
-    let (feeding, request) = feeding(&keys);
+    // Equal to the bundle's, but for random bytes.
+    let fed_account = Arc::new(Account::new(ITEMS, 0));
+    let feeding = feeding(&fed_account, &keys);
+    let request = get(&fed_account.item_path(ITEMS / 2), &fed_account.token, "");
     let fed = build(&Target::Wasmtime).unwrap();
     sizes(&fed, &bundle);
     let folder = tempfile::tempdir().unwrap();
@@ -123,6 +137,7 @@ fn main() {
             );
         }
     }
+    revocation(&fed);
 }
 
 fn sizes(fed: &[u8], bundle: &[u8]) {
@@ -146,17 +161,67 @@ fn account() -> (Account, EdgeKeys) {
     (account, keys)
 }
 
-/// A host that feeds edges, and a request for one of its items. Its account is equal to the bundle's, but for random bytes.
-fn feeding(keys: &EdgeKeys) -> (Server, Vec<u8>) {
-    let account = Arc::new(Account::new(ITEMS, 0));
-    let mut config = config(&account, EngineKind::Native, None);
+/// A host that feeds edges.
+fn feeding(account: &Arc<Account>, keys: &EdgeKeys) -> Server {
+    let mut config = config(account, EngineKind::Native, None);
     config.max_stale = FOR_GOOD;
     config.feed = Some(FeedConfig {
         keys: keys.clone(),
         writes: false,
     });
-    let request = get(&account.item_path(ITEMS / 2), &account.token, "");
-    (Server::host(config), request)
+    Server::host(config)
+}
+
+/// How long after the account revoked a token its host refuses it, and an edge that has just been asked.
+fn revocation(code: &Path) {
+    let (mut at_host, mut at_edge) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let account = Arc::new(Account::new(10, 0));
+        let device = DeviceSecret::generate(&mut Reproducible(8));
+        let keys = EdgeKeys::derive(account.trust(), &device);
+        let feeding = feeding(&account, &keys);
+        let url = format!("http://{}", feeding.addr);
+        let text = keys.to_text();
+        // EXPOSE: the bench's own, which is nobody's.
+        let told = [
+            ("SEKISHO_FEED_URL", url.as_str()),
+            ("SEKISHO_EDGE_KEYS", text.expose()),
+        ];
+        let reuse = ["--allow-precompiled", "--max-instance-reuse-count", "1000"];
+        let served = Served::start(code, &reuse, &told);
+        let request = Request {
+            method: "GET".into(),
+            target: account.item_path(0),
+            headers: vec![("authorization".into(), format!("Bearer {}", account.token))],
+            body: Vec::new(),
+        };
+        let ask = |addr| Connection::to(addr).send(&request).status;
+        assert_eq!([ask(feeding.addr), ask(served.addr())], [200, 200]);
+        account.revoke();
+        let began = Instant::now();
+        let refused = |addr| {
+            while ask(addr) == 200 {
+                thread::sleep(Duration::from_millis(2));
+            }
+            began.elapsed().as_secs_f64() * 1e3
+        };
+        thread::scope(|scope| {
+            let host = scope.spawn(|| refused(feeding.addr));
+            at_edge.push(refused(served.addr()));
+            at_host.push(host.join().unwrap());
+        });
+    }
+    println!("\n== edge: a revoked token, ms after the account revoked it ==");
+    for (name, found) in [("its host", &mut at_host), ("the edge", &mut at_edge)] {
+        found.sort_by(f64::total_cmp);
+        let most = found[ROUNDS - 1];
+        println!("{name}: median {:.0}, most {most:.0}", found[ROUNDS / 2]);
+    }
+    at_most(
+        "until the edge refuses it, ms, most",
+        at_edge[ROUNDS - 1],
+        1000.0,
+    );
 }
 
 /// A set in memory.

@@ -20,7 +20,7 @@ use sekisho_core::{
     key::{EnvironmentKey, SigningKey, VaultKey},
     records::{
         DeleteRequest, Fault, ItemRecord, PutChunkRequest, PutRequest, SigningKeyRecord,
-        TokenRecord, VaultRecord, VaultType,
+        TokenRecord, TokenState, VaultRecord, VaultType,
     },
     secret::SecretBytes,
     sync::{FeedItem, FeedPage, SignedHead, Trust, token_list_digest},
@@ -172,6 +172,15 @@ impl Account {
             "/v1/vaults/{}/items/{item}/files/{}/content",
             self.vault, file.id
         )
+    }
+
+    /// Takes its token back, and says so to who waits.
+    pub fn revoke(&self) {
+        let mut state = self.lock();
+        state.version += 1;
+        state.token.state = TokenState::Revoked;
+        drop(state);
+        self.changed.notify_all();
     }
 
     /// What it has not sent yet.
