@@ -44,6 +44,7 @@ pub mod file;
 pub mod id;
 pub mod item;
 pub mod key;
+mod nfc;
 pub mod published;
 pub mod records;
 pub mod reference;
