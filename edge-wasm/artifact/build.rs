@@ -13,6 +13,8 @@ use std::{
 
 use wit_parser::Resolve;
 
+mod strip;
+
 const TARGET: &str = "wasm32-wasip2";
 const PREBUILT: &str = "SEKISHO_EDGE_PREBUILT";
 /// Package, file, and the variable that carries its path to `lib.rs`.
@@ -91,15 +93,27 @@ fn run() -> Result<(), String> {
     };
     for (_, file, variable) in COMPONENTS {
         let path = directory.join(file);
-        if !path.is_file() {
-            return Err(format!("{} is not there", path.display()));
-        }
-        println!("cargo::rustc-env={variable}={}", path.display());
+        let kept =
+            keep_stripped(&path, file).map_err(|error| format!("{}: {error:#}", path.display()))?;
+        println!("cargo::rustc-env={variable}={}", kept.display());
     }
     for runtime in RUNTIMES {
         encode_world(&root, runtime).map_err(|error| format!("{runtime}.wit: {error:#}"))?;
     }
     Ok(())
+}
+
+/// The component without what no runtime reads, in `OUT_DIR`.
+fn keep_stripped(path: &Path, file: &str) -> anyhow::Result<PathBuf> {
+    let stripped = strip::strip(&std::fs::read(path)?)?;
+    let kept = out_directory()?.join(file);
+    std::fs::write(&kept, stripped)?;
+    Ok(kept)
+}
+
+fn out_directory() -> anyhow::Result<PathBuf> {
+    let out = env::var_os("OUT_DIR").ok_or_else(|| anyhow::anyhow!("cargo runs this"))?;
+    Ok(PathBuf::from(out))
 }
 
 /// A file of WIT in its binary form, in `OUT_DIR`.
@@ -110,9 +124,8 @@ fn encode_world(root: &Path, runtime: &str) -> anyhow::Result<()> {
     let file = root.join(format!("wit/runtimes/{runtime}.wit"));
     let package = resolve.push_file(file)?;
     let encoded = wit_component::encode(&resolve, package)?;
-    let out = env::var_os("OUT_DIR").ok_or_else(|| anyhow::anyhow!("cargo runs this"))?;
     std::fs::write(
-        Path::new(&out).join(format!("{runtime}.world.wasm")),
+        out_directory()?.join(format!("{runtime}.world.wasm")),
         encoded,
     )?;
     Ok(())
