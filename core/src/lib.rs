@@ -50,7 +50,6 @@ pub mod records;
 pub mod reference;
 pub mod rest;
 pub mod seal;
-pub mod secret;
 pub mod sync;
 pub mod time;
 pub mod token;
@@ -58,3 +57,4 @@ pub mod vault;
 pub mod vouch;
 
 pub use rand_core::CryptoRng;
+pub use sekisho_cipher::secret;

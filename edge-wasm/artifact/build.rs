@@ -57,10 +57,12 @@ const FLAGS: [&str; 2] = [
     "-Clink-arg=-zstack-size=262144",
 ];
 /// What the components are made of, from the workspace's root.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 13] = [
     "Cargo.toml",
     "Cargo.lock",
     "core/Cargo.toml",
+    "core/cipher/Cargo.toml",
+    "core/cipher/src",
     "core/src",
     "edge-wasm/Cargo.toml",
     "edge-wasm/src",
