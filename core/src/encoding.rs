@@ -3,7 +3,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use sekisho_cipher::base64url as base64;
 
 /// The text is not base64url.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -12,12 +12,12 @@ pub struct EncodingError;
 
 /// Encodes bytes.
 pub fn base64url(bytes: &[u8]) -> String {
-    Base64UrlUnpadded::encode_string(bytes)
+    base64::encode(bytes)
 }
 
 /// Decodes text, padding tolerated.
 pub fn from_base64url(text: &str) -> Result<Vec<u8>, EncodingError> {
-    Base64UrlUnpadded::decode_vec(text.trim_end_matches('=')).map_err(|_| EncodingError)
+    base64::decode(text.trim_end_matches('=')).ok_or(EncodingError)
 }
 
 /// Decodes text of exactly `N` bytes.

@@ -44,12 +44,12 @@ pub mod file;
 pub mod id;
 pub mod item;
 pub mod key;
+mod nfc;
 pub mod published;
 pub mod records;
 pub mod reference;
 pub mod rest;
 pub mod seal;
-pub mod secret;
 pub mod sync;
 pub mod time;
 pub mod token;
@@ -57,3 +57,4 @@ pub mod vault;
 pub mod vouch;
 
 pub use rand_core::CryptoRng;
+pub use sekisho_cipher::secret;

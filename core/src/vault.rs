@@ -8,9 +8,8 @@
 use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
 
-use crate::{cipher::hash, key::VaultKey, records::TitleMark, secret::SecretBytes};
+use crate::{cipher::hash, key::VaultKey, nfc, records::TitleMark, secret::SecretBytes};
 
 /// What a vault's record hides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +32,7 @@ impl TitleIndex {
 
     /// The mark of the exact title.
     pub fn exact(&self, title: &str) -> TitleMark {
-        self.mark(0, &title.nfc().collect::<String>())
+        self.mark(0, &nfc::nfc(title))
     }
 
     /// The mark of the title whatever its case.
@@ -63,11 +62,14 @@ impl core::fmt::Debug for TitleIndex {
 /// Case folded and normalised: upper- then lower-cased character by character (which takes `ß` to `ss` and `ς` to
 /// `σ`, as full case folding does), then NFC.
 pub fn fold(text: &str) -> String {
-    text.chars()
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .nfc()
-        .collect()
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    nfc::nfc_of(
+        text.chars()
+            .flat_map(char::to_uppercase)
+            .flat_map(char::to_lowercase),
+    )
 }
 
 /// Whether two titles are equal but for case and normalisation.
@@ -77,7 +79,7 @@ pub fn equal_folded(a: &str, b: &str) -> bool {
 
 /// Whether two titles are equal but for normalisation.
 pub fn equal_exact(a: &str, b: &str) -> bool {
-    a == b || a.nfc().eq(b.nfc())
+    a == b || nfc::nfc(a) == nfc::nfc(b)
 }
 
 #[cfg(test)]

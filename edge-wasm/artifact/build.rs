@@ -13,6 +13,8 @@ use std::{
 
 use wit_parser::Resolve;
 
+mod strip;
+
 const TARGET: &str = "wasm32-wasip2";
 const PREBUILT: &str = "SEKISHO_EDGE_PREBUILT";
 /// Package, file, and the variable that carries its path to `lib.rs`.
@@ -55,10 +57,12 @@ const FLAGS: [&str; 2] = [
     "-Clink-arg=-zstack-size=262144",
 ];
 /// What the components are made of, from the workspace's root.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 13] = [
     "Cargo.toml",
     "Cargo.lock",
     "core/Cargo.toml",
+    "core/cipher/Cargo.toml",
+    "core/cipher/src",
     "core/src",
     "edge-wasm/Cargo.toml",
     "edge-wasm/src",
@@ -91,15 +95,27 @@ fn run() -> Result<(), String> {
     };
     for (_, file, variable) in COMPONENTS {
         let path = directory.join(file);
-        if !path.is_file() {
-            return Err(format!("{} is not there", path.display()));
-        }
-        println!("cargo::rustc-env={variable}={}", path.display());
+        let kept =
+            keep_stripped(&path, file).map_err(|error| format!("{}: {error:#}", path.display()))?;
+        println!("cargo::rustc-env={variable}={}", kept.display());
     }
     for runtime in RUNTIMES {
         encode_world(&root, runtime).map_err(|error| format!("{runtime}.wit: {error:#}"))?;
     }
     Ok(())
+}
+
+/// The component without what no runtime reads, in `OUT_DIR`.
+fn keep_stripped(path: &Path, file: &str) -> anyhow::Result<PathBuf> {
+    let stripped = strip::strip(&std::fs::read(path)?)?;
+    let kept = out_directory()?.join(file);
+    std::fs::write(&kept, stripped)?;
+    Ok(kept)
+}
+
+fn out_directory() -> anyhow::Result<PathBuf> {
+    let out = env::var_os("OUT_DIR").ok_or_else(|| anyhow::anyhow!("cargo runs this"))?;
+    Ok(PathBuf::from(out))
 }
 
 /// A file of WIT in its binary form, in `OUT_DIR`.
@@ -110,9 +126,8 @@ fn encode_world(root: &Path, runtime: &str) -> anyhow::Result<()> {
     let file = root.join(format!("wit/runtimes/{runtime}.wit"));
     let package = resolve.push_file(file)?;
     let encoded = wit_component::encode(&resolve, package)?;
-    let out = env::var_os("OUT_DIR").ok_or_else(|| anyhow::anyhow!("cargo runs this"))?;
     std::fs::write(
-        Path::new(&out).join(format!("{runtime}.world.wasm")),
+        out_directory()?.join(format!("{runtime}.world.wasm")),
         encoded,
     )?;
     Ok(())
@@ -126,6 +141,19 @@ fn workspace_root() -> Result<PathBuf, String> {
         .ok_or_else(|| "this crate lies two folders below the workspace's root".to_owned())
 }
 
+/// The same bytes wherever they are built, and no path of the machine in what is shipped.
+fn flags(root: &Path) -> Vec<String> {
+    let mut flags: Vec<String> = FLAGS.map(str::to_owned).to_vec();
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
+    for (path, name) in [(Some(root.to_path_buf()), "sekisho"), (home, "cargo")] {
+        if let Some(path) = path {
+            flags.push(format!("--remap-path-prefix={}={name}", path.display()));
+        }
+    }
+    flags
+}
+
 fn build(root: &Path) -> Result<PathBuf, String> {
     let target = nested_target_directory(root);
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -133,7 +161,7 @@ fn build(root: &Path) -> Result<PathBuf, String> {
     sweep(&mut command);
     command
         .current_dir(root)
-        .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(root).join("\u{1f}"))
         .args(["build", "--locked", "--profile", "edge", "--target", TARGET])
         .arg("--target-dir")
         .arg(&target);

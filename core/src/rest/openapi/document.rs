@@ -190,9 +190,15 @@ mod tests {
     use alloc::collections::BTreeSet;
     use std::{env, fs};
 
+    use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
+
     use super::*;
     use crate::rest::Route;
 
+    const PACKED: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/rest/openapi/openapi.json.lz4"
+    );
     const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/rest/openapi/openapi.json");
 
     /// `SEKISHO_WRITE_OPENAPI=1 cargo test -p sekisho-core openapi` writes it anew.
@@ -202,11 +208,16 @@ mod tests {
         made.push('\n');
         if env::var_os("SEKISHO_WRITE_OPENAPI").is_some() {
             fs::write(KEPT, &made).unwrap();
+            fs::write(PACKED, compress_prepend_size(made.as_bytes())).unwrap();
         }
         let kept: String = fs::read_to_string(KEPT).unwrap();
         assert!(
             made == kept,
             "openapi.json is not what the table says: write it anew"
+        );
+        assert!(
+            decompress_size_prepended(super::super::DOCUMENT).unwrap() == kept.as_bytes(),
+            "openapi.json.lz4 is not openapi.json: write it anew"
         );
     }
 

@@ -1,16 +1,7 @@
-//! Each primitive wrapped once, by our name, next to the document it implements. Nothing outside this folder names a
-//! cryptographic crate, so this folder is the whole bill of materials.
+//! Each primitive by our name: [`sekisho_cipher`], and random bytes for tests.
 
-pub(crate) mod aead;
-pub(crate) mod hash;
-pub(crate) mod hpke;
-pub(crate) mod kdf;
-pub(crate) mod signature;
-
-/// A check failed. Which one is not told: an attacker must not learn it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it does not open")]
-pub struct OpenError;
+pub use sekisho_cipher::OpenError;
+pub(crate) use sekisho_cipher::{aead, hash, hpke, kdf, signature};
 
 #[cfg(test)]
 pub(crate) use test::test_rng;

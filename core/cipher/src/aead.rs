@@ -7,12 +7,12 @@ use aes_gcm::{Aes256Gcm, KeyInit, aead::AeadInOut};
 use super::OpenError;
 
 /// Bytes of a nonce.
-pub(crate) const NONCE_LENGTH: usize = 12;
+pub const NONCE_LENGTH: usize = 12;
 /// Bytes of a tag.
-pub(crate) const TAG_LENGTH: usize = 16;
+pub const TAG_LENGTH: usize = 16;
 
 /// Replaces `buffer[from..]` by its ciphertext and appends the tag: `seal[key, nonce, aad](plaintext)`.
-pub(crate) fn seal_in_place(
+pub fn seal_in_place(
     key: &[u8; 32],
     nonce: &[u8; NONCE_LENGTH],
     aad: &[u8],
@@ -29,7 +29,7 @@ pub(crate) fn seal_in_place(
 }
 
 /// Replaces the ciphertext and tag in `buffer` by the plaintext.
-pub(crate) fn open_in_place(
+pub fn open_in_place(
     key: &[u8; 32],
     nonce: &[u8; NONCE_LENGTH],
     aad: &[u8],
@@ -41,7 +41,7 @@ pub(crate) fn open_in_place(
 }
 
 /// The same on a slice: opens `sealed` (ciphertext then tag) and hands the plaintext's length back.
-pub(crate) fn open_slice(
+pub fn open_slice(
     key: &[u8; 32],
     nonce: &[u8; NONCE_LENGTH],
     aad: &[u8],

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// `SHA-256(parts[0] ‖ parts[1] ‖ …)`.
-pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update(part);
@@ -14,7 +14,7 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// `HMAC-SHA-256(key, parts[0] ‖ parts[1] ‖ …)`.
-pub(crate) fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+pub fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     // RFC 2104 §2: a key shorter than the block is padded with zeros.
     let mut block = Zeroizing::new([0u8; 64]);
     for (slot, byte) in block.iter_mut().zip(key) {

@@ -6,7 +6,7 @@ use sha2::Sha256;
 use crate::secret::SecretBytes;
 
 /// `HKDF-Expand(HKDF-Extract(salt: none, secret), info[0] ‖ info[1] ‖ …, 32)`.
-pub(crate) fn derive(secret: &SecretBytes<32>, info: &[&[u8]]) -> SecretBytes<32> {
+pub fn derive(secret: &SecretBytes<32>, info: &[&[u8]]) -> SecretBytes<32> {
     let mut out = [0u8; 32];
     // EXPOSE: the input of the derivation; 32 bytes are far below HKDF's limit of 255 blocks, so expanding cannot fail.
     let _ = Hkdf::<Sha256>::new(None, secret.expose()).expand_multi_info(info, &mut out);

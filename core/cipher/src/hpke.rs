@@ -13,16 +13,17 @@ use super::OpenError;
 use crate::secret::SecretBytes;
 
 /// Bytes of a public key and of an encapsulated key.
-pub(crate) const PUBLIC_LENGTH: usize = 32;
+pub const PUBLIC_LENGTH: usize = 32;
 
 /// A key pair derived from a seed by the KEM's own `DeriveKeyPair`.
-pub(crate) struct KeyPair {
+pub struct KeyPair {
     private: <X25519HkdfSha256 as Kem>::PrivateKey,
     public: [u8; PUBLIC_LENGTH],
 }
 
 impl KeyPair {
-    pub(crate) fn derive(seed: &SecretBytes<32>) -> Self {
+    /// The pair of this seed.
+    pub fn derive(seed: &SecretBytes<32>) -> Self {
         // EXPOSE: input keying material of DeriveKeyPair.
         let (private, public) = X25519HkdfSha256::derive_keypair(seed.expose());
         Self {
@@ -31,12 +32,13 @@ impl KeyPair {
         }
     }
 
-    pub(crate) const fn public(&self) -> &[u8; PUBLIC_LENGTH] {
+    /// What others seal to.
+    pub const fn public(&self) -> &[u8; PUBLIC_LENGTH] {
         &self.public
     }
 
     /// Opens `enc ‖ ciphertext`.
-    pub(crate) fn open(&self, info: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    pub fn open(&self, info: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let (enc, text) = sealed.split_at_checked(PUBLIC_LENGTH).ok_or(OpenError)?;
         let enc = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(enc).map_err(|_| OpenError)?;
         hpke::single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
@@ -53,7 +55,7 @@ impl KeyPair {
 }
 
 /// Seals to a public key: `enc ‖ ciphertext`. Fails only when `public` is not a usable key.
-pub(crate) fn seal(
+pub fn seal(
     public: &[u8; PUBLIC_LENGTH],
     info: &[u8],
     plaintext: &[u8],

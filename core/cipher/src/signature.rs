@@ -9,40 +9,40 @@ use super::OpenError;
 use crate::secret::SecretBytes;
 
 /// Bytes of a signature.
-pub(crate) const SIGNATURE_LENGTH: usize = 64;
+pub const SIGNATURE_LENGTH: usize = 64;
 /// Bytes of an uncompressed public point.
-pub(crate) const POINT_LENGTH: usize = 65;
+pub const POINT_LENGTH: usize = 65;
 
 /// Signs; the scalar wipes itself.
-pub(crate) struct SigningKey(P256SigningKey);
+pub struct SigningKey(P256SigningKey);
 
 impl SigningKey {
     /// The key with this scalar; `None` for the 2^-32 of values that are no scalar.
-    pub(crate) fn from_scalar(scalar: &SecretBytes<32>) -> Option<Self> {
+    pub fn from_scalar(scalar: &SecretBytes<32>) -> Option<Self> {
         // EXPOSE: the scalar becomes the key.
         P256SigningKey::from_slice(scalar.expose()).ok().map(Self)
     }
 
     /// Deterministic nonce (RFC 6979): no random source to get wrong.
-    pub(crate) fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LENGTH] {
+    pub fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LENGTH] {
         let signature: Signature = self.0.sign(message);
         signature.to_bytes().into()
     }
 
     /// The public point, uncompressed SEC1.
-    pub(crate) fn point(&self) -> [u8; POINT_LENGTH] {
+    pub fn point(&self) -> [u8; POINT_LENGTH] {
         let bytes = self.0.verifying_key().to_sec1_point(false);
         bytes.as_bytes().try_into().unwrap_or([0; POINT_LENGTH])
     }
 }
 
 /// Whether `point` is a point of the curve.
-pub(crate) fn is_point(point: &[u8; POINT_LENGTH]) -> bool {
+pub fn is_point(point: &[u8; POINT_LENGTH]) -> bool {
     P256VerifyingKey::from_sec1_bytes(point).is_ok()
 }
 
 /// Checks a signature under an uncompressed point.
-pub(crate) fn verify(
+pub fn verify(
     point: &[u8; POINT_LENGTH],
     message: &[u8],
     signature: &[u8],

@@ -1,0 +1,15 @@
+//! base64url without padding (RFC 4648 §5), in constant time: keys and tokens are written so.
+
+use alloc::{string::String, vec::Vec};
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+/// Encodes bytes.
+pub fn encode(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
+}
+
+/// Decodes text; `None` if it is not base64url.
+pub fn decode(text: &str) -> Option<Vec<u8>> {
+    Base64UrlUnpadded::decode_vec(text).ok()
+}
