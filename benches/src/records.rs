@@ -4,8 +4,8 @@ use sekisho_core::{
     cache::Snapshot,
     id::{FileId, ItemId, TokenId, VaultId},
     records::{
-        DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
-        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
+        Fault, Head, ItemRecord, PartRecord, Records, SigningKeyRecord, TitleMark, TokenRecord,
+        VaultRecord,
     },
     rest::{ActivityPage, ActivityQuery, Usage, UsageEvent},
 };
@@ -75,17 +75,5 @@ impl Records for OnSnapshot {
 
     fn chunk(&self, _: &VaultId, _: &ItemId, _: &FileId, _: u32) -> Result<Vec<u8>, Fault> {
         Err(Fault::Missing)
-    }
-
-    fn put(&self, _: PutRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
-    }
-
-    fn put_chunk(&self, _: PutChunkRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
-    }
-
-    fn delete(&self, _: DeleteRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
     }
 }

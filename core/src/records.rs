@@ -358,10 +358,17 @@ pub trait Records {
         file: &FileId,
         index: u32,
     ) -> Result<Vec<u8>, Fault>;
-    /// Writes an item: durable upstream and visible to the next read when it returns.
-    fn put(&self, request: PutRequest) -> Result<(), Fault>;
+    /// Writes an item: durable upstream and visible to the next read when it returns. Who does not say otherwise only
+    /// reads.
+    fn put(&self, _request: PutRequest) -> Result<(), Fault> {
+        Err(Fault::ReadOnly)
+    }
     /// Stores a sealed chunk of a file that a later write adds.
-    fn put_chunk(&self, request: PutChunkRequest) -> Result<(), Fault>;
+    fn put_chunk(&self, _request: PutChunkRequest) -> Result<(), Fault> {
+        Err(Fault::ReadOnly)
+    }
     /// Deletes an item, likewise.
-    fn delete(&self, request: DeleteRequest) -> Result<(), Fault>;
+    fn delete(&self, _request: DeleteRequest) -> Result<(), Fault> {
+        Err(Fault::ReadOnly)
+    }
 }

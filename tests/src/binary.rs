@@ -164,6 +164,15 @@ impl Place {
         server
     }
 
+    /// The keys of edges, from the credentials file that `up` left in its data folder.
+    pub fn edge_keys(&self) -> String {
+        let credentials = self.data().join("1password-credentials.json");
+        let mut command = self.command(&["edge", "keys", "--credentials"]);
+        let printed = command.arg(credentials).output().unwrap();
+        assert!(printed.status.success(), "{printed:?}");
+        String::from_utf8(printed.stdout).unwrap().trim().to_owned()
+    }
+
     /// Gives the Connect server of `up` the vaults of these grants (`ID,r`), and makes a token for them.
     pub fn token(&self, name: &str, grants: &[String]) -> String {
         let mut args = vec!["connect", "token", "create", name, "--server", "default"];

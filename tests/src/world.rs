@@ -374,6 +374,21 @@ impl World {
         empty.apply(&incoming.plan(&empty).unwrap())
     }
 
+    /// What is served after its token `rw` was revoked, a second later.
+    pub fn after_revocation(&self) -> Snapshot {
+        let before = self.snapshot();
+        let mut token = self.token_record("rw");
+        token.state = TokenState::Revoked;
+        let tokens = before
+            .tokens()
+            .map(|held| if held.id == token.id { &token } else { held });
+        let head = self.head(2, NOW.plus_seconds(1), tokens);
+        let mut page = blank_page(2, &head);
+        page.tokens.push(token.clone());
+        let incoming = Incoming::parse(vec![page], &self.trust()).unwrap();
+        before.apply(&incoming.plan(&before).unwrap())
+    }
+
     /// The keys that verify the environment's tokens.
     pub fn signing_keys(&self) -> Vec<SigningKeyRecord> {
         vec![SigningKeyRecord {

@@ -16,10 +16,7 @@ use sekisho_core::{
     id::{FileId, ItemId, VaultId},
     key::DeviceSecret,
     published::{EdgeKeys, Pointer},
-    records::TokenState,
     seal::Sealed,
-    sync::Incoming,
-    time::Timestamp,
 };
 use sekisho_edge_artifact as artifact;
 use sekisho_host::edge::{
@@ -32,7 +29,7 @@ use sekisho_tests::{
     published::{keys, set_of},
     rng::labelled,
     spin::{Application, OverSpin, Part},
-    world::{MAX_INLINE, MAX_STALE, NOW, World, blank_page},
+    world::{MAX_INLINE, MAX_STALE, NOW, World},
 };
 
 #[test]
@@ -110,22 +107,6 @@ fn get_login(application: &Application) -> RawAnswer {
     application.ask(Part::Edge, request.unwrap()).unwrap()
 }
 
-/// The world after its token `rw` was revoked.
-fn after_revocation() -> Snapshot {
-    let world = World::get();
-    let before = world.snapshot();
-    let mut token = world.token_record("rw");
-    token.state = TokenState::Revoked;
-    let revoked = before
-        .tokens()
-        .map(|held| if held.id == token.id { &token } else { held });
-    let head = world.head(2, Timestamp::from_millis(NOW.millis() + 1), revoked);
-    let mut page = blank_page(2, &head);
-    page.tokens.push(token.clone());
-    let incoming = Incoming::parse(vec![page], &world.trust()).unwrap();
-    before.apply(&incoming.plan(&before).unwrap())
-}
-
 #[test]
 fn what_is_published_is_served_and_what_is_revoked_is_not() {
     let application = Application::new();
@@ -149,7 +130,7 @@ fn what_is_published_is_served_and_what_is_revoked_is_not() {
     assert_eq!(first.put, first.objects);
     let answer = get_login(&application);
     assert_eq!(answer.status, 200, "{answer:?}");
-    let second = publish(&after_revocation());
+    let second = publish(&World::get().after_revocation());
     assert!(second.put < 10, "{second:?}");
     assert_eq!(get_login(&application).status, 401);
     let kept = application.values();
@@ -192,7 +173,7 @@ fn the_endpoint_takes_only_what_the_account_vouches_for() {
     let url = format!("http://{}", application.listen());
     let account = Account::default();
     let world = World::get();
-    let (old, new) = (world.snapshot(), after_revocation());
+    let (old, new) = (world.snapshot(), World::get().after_revocation());
     let mut ours = publisher(&url, keys(), &account);
     ours.publish(&new, &world.signing_keys(), NOW).unwrap();
     // Another environment's keys are not let in at all.

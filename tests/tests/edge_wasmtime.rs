@@ -363,19 +363,7 @@ fn the_python_sdk_through_an_edge() {
         out.to_str().unwrap(),
     ]);
     assert_eq!(built["file"], out.to_str().unwrap());
-    let credentials = place.data().join("1password-credentials.json");
-    let printed = place
-        .command(&[
-            "edge",
-            "keys",
-            "--credentials",
-            credentials.to_str().unwrap(),
-        ])
-        .output()
-        .unwrap();
-    assert!(printed.status.success());
-    let printed = String::from_utf8(printed.stdout).unwrap();
-    let served = edge(&out, server.host(), printed.trim());
+    let served = edge(&out, server.host(), &place.edge_keys());
     let mut story = Command::new(python);
     story
         .arg("-B")
@@ -406,18 +394,7 @@ fn a_revoked_token_is_refused_at_an_edge_at_once() {
     let (place, server, told) = sdk::prepare("native", &["--feed", "read"]);
     let out = place.dir().join("edge.wasm");
     std::fs::write(&out, build(&Target::Wasmtime).unwrap()).unwrap();
-    let credentials = place.data().join("1password-credentials.json");
-    let printed = place
-        .command(&[
-            "edge",
-            "keys",
-            "--credentials",
-            credentials.to_str().unwrap(),
-        ])
-        .output()
-        .unwrap();
-    let printed = String::from_utf8(printed.stdout).unwrap();
-    let served = edge(&out, server.host(), printed.trim());
+    let served = edge(&out, server.host(), &place.edge_keys());
     let ask = |addr| {
         let request = Request {
             method: "GET".into(),

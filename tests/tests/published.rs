@@ -18,8 +18,7 @@ use sekisho_core::{
     published::{Digest, EdgeKeys, Objects, Published, accept, names},
     records::{Fault, ItemRecord, Records, TitleMark, TokenState},
     seal::Sealed,
-    sync::{Incoming, Plan, Step},
-    time::Timestamp,
+    sync::{Plan, Step},
 };
 use sekisho_tests::{
     cases,
@@ -28,7 +27,7 @@ use sekisho_tests::{
     published::{MemoryObjects, OverPublished, PublishedRecords, keys, pointer_to},
     records_suite,
     rng::labelled,
-    world::{NOW, World, blank_page},
+    world::{NOW, World},
 };
 
 #[test]
@@ -180,33 +179,17 @@ fn a_view_that_goes_on_fetches_what_it_lacks_and_sees_every_change() {
     assert_eq!(back, 2, "ways through trees are kept");
     assert!(first > 4 && active == Ok(TokenState::Active));
 
-    store.publish(&after_revocation(), &Chunks::new());
+    store.publish(&World::get().after_revocation(), &Chunks::new());
     let (_, state, details) = read("login");
     assert_eq!((state, details), (Ok(TokenState::Revoked), login));
     // What was seen once is not taken back.
     store.publish(&world.snapshot(), &Chunks::new());
     assert_eq!(read("login").1, Err(Fault::Unavailable));
-    store.publish(&after_revocation(), &Chunks::new());
+    store.publish(&World::get().after_revocation(), &Chunks::new());
     assert_eq!(read("login").1, Ok(TokenState::Revoked));
     // Nor is a pointer believed for having been proven before it was altered.
     store.stored().pointer.as_mut().unwrap()[60] ^= 1;
     assert_eq!(read("login").1, Err(Fault::Unavailable));
-}
-
-/// The world after its token `rw` was revoked.
-fn after_revocation() -> Snapshot {
-    let world = World::get();
-    let before = world.snapshot();
-    let mut token = world.token_record("rw");
-    token.state = TokenState::Revoked;
-    let revoked = before
-        .tokens()
-        .map(|held| if held.id == token.id { &token } else { held });
-    let head = world.head(2, Timestamp::from_millis(NOW.millis() + 1000), revoked);
-    let mut page = blank_page(2, &head);
-    page.tokens.push(token.clone());
-    let incoming = Incoming::parse(vec![page], &world.trust()).unwrap();
-    before.apply(&incoming.plan(&before).unwrap())
 }
 
 proptest! {

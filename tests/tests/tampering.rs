@@ -13,9 +13,9 @@ use sekisho_core::{
     id::EnvironmentId,
     key::{DeviceSecret, SigningKey},
     published::{AcceptError, Digest, EdgeKeys, Files, Pointer, Published, accept, lay_out},
-    records::{Fault, Records, TokenState},
+    records::{Fault, Records},
     secret::SecretBytes,
-    sync::{Incoming, Plan, SignedHead, Step, SyncError, Trust, token_list_digest},
+    sync::{Plan, SignedHead, Step, SyncError, Trust, token_list_digest},
     time::Timestamp,
     token::RawToken,
 };
@@ -25,7 +25,7 @@ use sekisho_tests::{
     native::{Notes, http_request, try_answer_over},
     published::{MemoryObjects, keys, pointer_to, set_of},
     rng::labelled,
-    world::{MAX_STALE, NOW, World, blank_page},
+    world::{MAX_STALE, NOW, World},
 };
 
 /// Requests that together touch every kind of object.
@@ -231,22 +231,6 @@ fn a_pointer_is_the_publishers_or_nothing() {
     refused_all(Some(nowhere.write(&keys())), "to a root that is not there");
 }
 
-/// The world after its token `rw` was revoked.
-fn after_revocation() -> Snapshot {
-    let world = World::get();
-    let before = world.snapshot();
-    let mut token = world.token_record("rw");
-    token.state = TokenState::Revoked;
-    let revoked = before
-        .tokens()
-        .map(|held| if held.id == token.id { &token } else { held });
-    let head = world.head(2, Timestamp::from_millis(NOW.millis() + 1000), revoked);
-    let mut page = blank_page(2, &head);
-    page.tokens.push(token.clone());
-    let incoming = Incoming::parse(vec![page], &world.trust()).unwrap();
-    before.apply(&incoming.plan(&before).unwrap())
-}
-
 fn chunks() -> Chunks {
     MemoryRecords::new(World::get(), NOW).chunks()
 }
@@ -254,7 +238,7 @@ fn chunks() -> Chunks {
 #[test]
 fn an_old_tokens_record_does_not_come_back() {
     let old = MemoryObjects::of_world();
-    let new = MemoryObjects::of(&after_revocation(), &chunks());
+    let new = MemoryObjects::of(&World::get().after_revocation(), &chunks());
     let (login, _) = honest(&old).into_iter().nth(4).unwrap();
     let refused = ask(&new, &login);
     assert_eq!(refused.status, 401);
@@ -291,7 +275,7 @@ fn an_old_tokens_record_does_not_come_back() {
 #[test]
 fn who_takes_a_pointer_in_checks_what_the_account_signed() {
     let world = World::get();
-    let store = MemoryObjects::of(&after_revocation(), &chunks());
+    let store = MemoryObjects::of(&World::get().after_revocation(), &chunks());
     let bytes = store.stored().pointer.clone().unwrap();
     let held = accept(&bytes, None, &store, &keys()).unwrap();
     let offer = |pointer: &Pointer, held: Option<&Pointer>| {
@@ -379,7 +363,7 @@ fn a_publisher_without_tokens_cannot_move_an_item() {
 #[test]
 fn a_set_grows_in_proportion_to_the_change() {
     let (_, before) = set_of(&World::get().snapshot(), &chunks());
-    let (_, after) = set_of(&after_revocation(), &chunks());
+    let (_, after) = set_of(&World::get().after_revocation(), &chunks());
     let new = after
         .keys()
         .filter(|name| !before.contains_key(name))
@@ -401,5 +385,8 @@ fn equal_snapshots_are_equal_sets() {
     };
     let snapshot = World::get().snapshot();
     assert_eq!(lay(&snapshot), lay(&snapshot.clone()));
-    assert_ne!(lay(&snapshot).root, lay(&after_revocation()).root);
+    assert_ne!(
+        lay(&snapshot).root,
+        lay(&World::get().after_revocation()).root
+    );
 }

@@ -11,8 +11,8 @@ use sekisho_core::{
     id::{EnvironmentId, FileId, ItemId, TokenId, UserId, VaultId},
     key::OperatorKey,
     records::{
-        DeleteRequest, Expect, Fault, Head, ItemRecord, PartRecord, PutRequest, Records,
-        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord, VaultType,
+        Expect, Fault, Head, ItemRecord, PartRecord, PutRequest, Records, SigningKeyRecord,
+        TitleMark, TokenRecord, VaultRecord, VaultType,
     },
     seal::Kind,
     secret::SecretBytes,
@@ -316,15 +316,5 @@ impl Records for Host {
         chunk
             .map(|sealed| sealed.into_bytes())
             .map_err(|error| error.fault())
-    }
-    fn put_chunk(&self, _: sekisho_core::records::PutChunkRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
-    }
-
-    fn put(&self, _: PutRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
-    }
-    fn delete(&self, _: DeleteRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
     }
 }

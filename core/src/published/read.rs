@@ -13,8 +13,8 @@ use super::{
 use crate::{
     id::{FileId, ID_LENGTH, ItemId, TokenId, VaultId},
     records::{
-        DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
-        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
+        Fault, Head, ItemRecord, PartRecord, Records, SigningKeyRecord, TitleMark, TokenRecord,
+        VaultRecord,
     },
     seal::Sealed,
 };
@@ -302,17 +302,5 @@ impl<O: Objects> Records for Published<'_, O> {
         let chunks = files.iter().find(|(held, _)| held == file);
         let name = chunks.and_then(|(_, chunks)| chunks.get(index as usize));
         load(&self.objects, name.ok_or(Fault::Missing)?)
-    }
-
-    fn put(&self, _: PutRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
-    }
-
-    fn put_chunk(&self, _: PutChunkRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
-    }
-
-    fn delete(&self, _: DeleteRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
     }
 }

@@ -8,8 +8,8 @@ use sekisho_core::{
     id::{EnvironmentId, ItemId, KeyId, TokenId, UserId, VaultId},
     key::{OpenError, OperatorKey, PublicKey, TokenKey, TokenPlace, VaultKey, WrappedKey},
     records::{
-        DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
-        SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
+        Fault, Head, ItemRecord, PartRecord, Records, SigningKeyRecord, TitleMark, TokenRecord,
+        VaultRecord,
     },
     seal::{self, Kind, Place, Sealed},
     secret::SecretBytes,
@@ -340,14 +340,5 @@ impl Records for Known {
         _: u32,
     ) -> Result<Vec<u8>, Fault> {
         Err(Fault::Missing)
-    }
-    fn put(&self, _: PutRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
-    }
-    fn put_chunk(&self, _: PutChunkRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
-    }
-    fn delete(&self, _: DeleteRequest) -> Result<(), Fault> {
-        Err(Fault::ReadOnly)
     }
 }

@@ -201,18 +201,7 @@ fn no_secret_is_told_by_an_edge_with_a_feed_nor_by_its_host() {
     let token = run.place.token("main", &[format!("{vault},rw")]);
     run.hide_token("the main token", &token);
     server.knows(&token, 1, 2);
-    let credentials = run.place.data().join("1password-credentials.json");
-    let printed = run
-        .place
-        .command(&[
-            "edge",
-            "keys",
-            "--credentials",
-            credentials.to_str().unwrap(),
-        ])
-        .output()
-        .unwrap();
-    let keys = String::from_utf8(printed.stdout).unwrap().trim().to_owned();
+    let keys = run.place.edge_keys();
     run.hide_edge_keys(&keys);
 
     let code = compile(&build(&Target::Wasmtime).unwrap(), run.place.dir());
