@@ -34,13 +34,14 @@ fn profile_dir() -> PathBuf {
 
 static BINARY: LazyLock<PathBuf> = LazyLock::new(build);
 
-/// Cargo gives a test only the binaries of its own package, so this one is asked for. Usually it is there already.
+/// Tests of a package are built after its programs.
+const A_TEST_OF_THE_HOST: &str = "cli_help";
+
+/// Cargo gives a test only the binaries of its own package, so this one is asked for, and in the same way as all tests
+/// are built: the program alone would have other features, and all that it depends on would be compiled once more.
+/// Usually it is there already.
 fn build() -> PathBuf {
     let profile = profile_dir();
-    let name = match profile.file_name().unwrap().to_str().unwrap() {
-        "debug" => "dev",
-        name => name,
-    };
     let mut build = Command::new(env!("CARGO"));
     // What cargo tells a test about itself makes build scripts (ring's) run again, here and then in the next build.
     for (name, _) in std::env::vars_os() {
@@ -57,16 +58,15 @@ fn build() -> PathBuf {
             build.env_remove(&*name);
         }
     }
+    match profile.file_name().unwrap().to_str().unwrap() {
+        "debug" => {}
+        name => {
+            build.args(["--profile", name]);
+        }
+    }
     let built = build
-        .args([
-            "build",
-            "--package",
-            "sekisho-host",
-            "--bin",
-            "sekisho",
-            "--profile",
-            name,
-        ])
+        .args(["test", "--workspace", "--locked", "--no-run"])
+        .args(["--test", A_TEST_OF_THE_HOST])
         .arg("--target-dir")
         .arg(target_dir())
         .current_dir(env!("CARGO_MANIFEST_DIR"))
