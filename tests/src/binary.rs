@@ -167,8 +167,13 @@ impl Place {
     /// The keys of edges, from the credentials file that `up` left in its data folder.
     pub fn edge_keys(&self) -> String {
         let credentials = self.data().join("1password-credentials.json");
-        let mut command = self.command(&["edge", "keys", "--credentials"]);
-        let printed = command.arg(credentials).output().unwrap();
+        let args = [
+            "edge",
+            "keys",
+            "--credentials",
+            credentials.to_str().unwrap(),
+        ];
+        let printed = self.command(&args).output().unwrap();
         assert!(printed.status.success(), "{printed:?}");
         String::from_utf8(printed.stdout).unwrap().trim().to_owned()
     }

@@ -238,7 +238,7 @@ fn a_bridge_apart_is_killed_and_goes_on() {
             .stderr(log.unwrap());
         bridge.spawn().unwrap()
     };
-    for (moment, signal) in [(700, "KILL"), (1_500, "ABRT"), (2_200, "QUIT")] {
+    for (moment, signal) in [(700, "KILL"), (1_500, "ABRT"), (2_200, "SYS")] {
         let mut killed = bridge();
         std::thread::sleep(Duration::from_millis(moment));
         let mut kill = Command::new("kill");
