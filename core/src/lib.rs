@@ -37,6 +37,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod cache;
+mod case;
 pub mod changes;
 mod cipher;
 pub mod encoding;

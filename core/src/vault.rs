@@ -9,7 +9,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{cipher::hash, key::VaultKey, nfc, records::TitleMark, secret::SecretBytes};
+use crate::{case, cipher::hash, key::VaultKey, nfc, records::TitleMark, secret::SecretBytes};
 
 /// What a vault's record hides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,11 +65,7 @@ pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    nfc::nfc_of(
-        text.chars()
-            .flat_map(char::to_uppercase)
-            .flat_map(char::to_lowercase),
-    )
+    nfc::nfc_of(text.chars().flat_map(case::folded))
 }
 
 /// Whether two titles are equal but for case and normalisation.
