@@ -1,8 +1,12 @@
 //! ECDSA on P-256 with SHA-256 (FIPS 186-5), named ES256 by RFC 7518 §3.4; signatures are `r ‖ s`, 64 bytes.
 
-use p256::ecdsa::{
-    Signature, SigningKey as P256SigningKey, VerifyingKey as P256VerifyingKey,
-    signature::{Signer, Verifier},
+use p256::{
+    AffinePoint,
+    ecdsa::{
+        Signature, SigningKey as P256SigningKey, VerifyingKey as P256VerifyingKey,
+        signature::{Signer, Verifier},
+    },
+    elliptic_curve::point::AffineCoordinates,
 };
 
 use super::OpenError;
@@ -38,7 +42,19 @@ impl SigningKey {
 
 /// Whether `point` is a point of the curve.
 pub fn is_point(point: &[u8; POINT_LENGTH]) -> bool {
-    P256VerifyingKey::from_sec1_bytes(point).is_ok()
+    key_at(point).is_some()
+}
+
+/// The key at an uncompressed point (SEC 1 §2.3.4). What reads the other forms too is 5 KB of the component.
+fn key_at(point: &[u8; POINT_LENGTH]) -> Option<P256VerifyingKey> {
+    const UNCOMPRESSED: u8 = 4;
+    let (form, coordinates) = point.split_first()?;
+    let (x, y) = coordinates.split_first_chunk::<32>()?;
+    let y = y.first_chunk::<32>()?;
+    // Checks that there is such a point.
+    let at = AffinePoint::from_coordinates(&(*x).into(), &(*y).into()).into_option()?;
+    let key = P256VerifyingKey::from_affine(at).ok()?;
+    (*form == UNCOMPRESSED).then_some(key)
 }
 
 /// Checks a signature under an uncompressed point.
@@ -47,7 +63,7 @@ pub fn verify(
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), OpenError> {
-    let key = P256VerifyingKey::from_sec1_bytes(point).map_err(|_| OpenError)?;
+    let key = key_at(point).ok_or(OpenError)?;
     let signature = Signature::from_slice(signature).map_err(|_| OpenError)?;
     key.verify(message, &signature).map_err(|_| OpenError)
 }
