@@ -21,12 +21,15 @@ const ONE_WRITE: usize = 4096;
 /// What is asked for in one read of a request's body.
 const ONE_READ: u64 = 64 * 1024;
 
-/// Takes a request's head in.
-pub(crate) fn head(request: &IncomingRequest) -> Result<Request<()>, ErrorCode> {
+/// Takes a request's head in, with those headers that are `wanted`.
+pub(crate) fn head(
+    request: &IncomingRequest,
+    wanted: &[HeaderName],
+) -> Result<Request<()>, ErrorCode> {
     let mut taken = Request::new(());
     *taken.method_mut() = method(request.method())?;
     *taken.uri_mut() = uri(request.path_with_query())?;
-    *taken.headers_mut() = headers(&request.headers())?;
+    *taken.headers_mut() = headers(&request.headers(), wanted)?;
     Ok(taken)
 }
 
@@ -102,13 +105,14 @@ fn uri(path_with_query: Option<String>) -> Result<Uri, ErrorCode> {
     }
 }
 
-fn headers(fields: &Fields) -> Result<HeaderMap, ErrorCode> {
-    let entries = fields.entries();
-    let mut map = HeaderMap::with_capacity(entries.len());
-    for (name, value) in entries {
-        let name = HeaderName::try_from(name).map_err(|_| ErrorCode::HttpProtocolError)?;
-        let value = HeaderValue::try_from(value).map_err(|_| ErrorCode::HttpProtocolError)?;
-        map.append(name, value);
+fn headers(fields: &Fields, wanted: &[HeaderName]) -> Result<HeaderMap, ErrorCode> {
+    let mut map = HeaderMap::new();
+    for (name, value) in fields.entries() {
+        let is_this = |wanted: &&HeaderName| wanted.as_str().eq_ignore_ascii_case(&name);
+        if let Some(name) = wanted.iter().find(is_this) {
+            let value = HeaderValue::try_from(value).map_err(|_| ErrorCode::HttpProtocolError)?;
+            map.append(name, value);
+        }
     }
     Ok(map)
 }

@@ -32,7 +32,7 @@ impl Guest for Edge {
 }
 
 fn answer(request: &IncomingRequest) -> Result<rest::Response, ErrorCode> {
-    let head = http::head(request)?;
+    let head = http::head(request, &rest::HEADERS_READ)?;
     let mut ports = Ports {
         records: &records::Imported,
         usage: &records::Imported,

@@ -376,10 +376,10 @@ impl Carrier for EdgeCarrier {
         let mut request = request.clone();
         request
             .headers
-            .retain(|(name, _)| !name.eq_ignore_ascii_case(PEER_HEADER));
+            .retain(|(name, _)| !name.eq_ignore_ascii_case(PEER_HEADER.as_str()));
         request
             .headers
-            .push((PEER_HEADER.to_owned(), "127.0.0.1".to_owned()));
+            .push((PEER_HEADER.to_string(), "127.0.0.1".to_owned()));
         self.connection.send(&request)
     }
 }

@@ -10,7 +10,7 @@ use alloc::{
 };
 use core::net::IpAddr;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -19,7 +19,7 @@ use crate::id::{AccountId, EnvironmentId, ItemId, TokenId, VaultId};
 
 /// Name of the header by which a carrier says who is at the other end of the connection: an IP address. It is the
 /// carrier's alone: whatever a client sends under this name must be overwritten or dropped.
-pub const PEER_HEADER: &str = "x-sekisho-peer";
+pub const PEER_HEADER: HeaderName = HeaderName::from_static("x-sekisho-peer");
 
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 1000;

@@ -12,7 +12,10 @@ use alloc::{
     vec::Vec,
 };
 
-use http::{HeaderValue, Method, Request, Response as HttpResponse, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response as HttpResponse, StatusCode,
+    header,
+};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -49,9 +52,24 @@ pub use upload::{Intake, MAX_FILE, Upload, intake, is_upload};
 /// The Connect release whose API is answered: header `1Password-Connect-Version` (connect-contract.md §0.2 no. 6).
 pub const CONNECT_VERSION: &str = "1.8.2";
 /// Name of the header that carries [`CONNECT_VERSION`].
-pub const CONNECT_VERSION_HEADER: &str = "1password-connect-version";
+pub const CONNECT_VERSION_HEADER: HeaderName = HeaderName::from_static("1password-connect-version");
 /// Name of the header that names a request in logs and error bodies.
-pub const REQUEST_ID_HEADER: &str = "x-request-id";
+pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// The headers of a request that are ever looked at: a carrier need not take in others.
+pub static HEADERS_READ: [HeaderName; 12] = [
+    header::AUTHORIZATION,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::RANGE,
+    header::USER_AGENT,
+    write::IDEMPOTENCY_KEY,
+    PEER_HEADER,
+    REQUEST_ID_HEADER,
+];
 
 /// Largest request body taken, in bytes; a larger one is answered 413.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -295,7 +313,7 @@ struct Asked<'a> {
 }
 
 struct RequestParts<'a> {
-    headers: &'a http::HeaderMap,
+    headers: &'a HeaderMap,
     uri: &'a http::Uri,
 }
 
@@ -332,7 +350,7 @@ impl<'a> Asked<'a> {
         })
     }
 
-    fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
+    fn header(&self, name: HeaderName) -> Option<&str> {
         self.parts
             .headers
             .get(name)
@@ -340,7 +358,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Whether a list of entity tags holds this one.
-    fn has_tag(&self, name: header::HeaderName, tag: &str) -> bool {
+    fn has_tag(&self, name: HeaderName, tag: &str) -> bool {
         self.header(name)
             .is_some_and(|tags| tags.split(',').any(|given| given.trim() == tag))
     }
@@ -386,9 +404,15 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// What is ASCII throughout. `to_str` looks at one byte after the other, which shows for something as long as a token.
+fn text(value: &HeaderValue) -> Option<&str> {
+    let bytes = value.as_bytes();
+    bytes.is_ascii().then(|| str::from_utf8(bytes).ok())?
+}
+
 /// The bearer's text (RFC 6750 §2.1); the scheme is read in any case.
-pub fn bearer(headers: &http::HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = text(headers.get(header::AUTHORIZATION)?)?.trim();
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -398,7 +422,7 @@ struct Reply {
     status: StatusCode,
     content_type: &'static str,
     body: Body,
-    headers: Vec<(http::HeaderName, HeaderValue)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 const JSON: &str = "application/json";
@@ -434,7 +458,7 @@ impl Reply {
         }
     }
 
-    fn with(mut self, name: http::HeaderName, value: &str) -> Self {
+    fn with(mut self, name: HeaderName, value: &str) -> Self {
         // Our own values are plain ASCII; one that is not must not take the answer down with it.
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.push((name, value));

@@ -26,7 +26,7 @@ use crate::{
 const MAX_ATTEMPTS: usize = 64;
 
 /// Header of our addition: a retried POST with the same key makes one item.
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// `POST …/items`
 pub(super) fn create(

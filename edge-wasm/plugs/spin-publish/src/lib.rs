@@ -68,7 +68,7 @@ impl From<AcceptError> for Refusal {
 }
 
 fn take(request: &IncomingRequest) -> Result<Response<Vec<u8>>, ErrorCode> {
-    let head = http::head(request)?;
+    let head = http::head(request, &[header::AUTHORIZATION])?;
     let answered = match prove(&head) {
         Ok(keys) => {
             // One byte more than is taken, to know that it is too much.
