@@ -144,11 +144,20 @@ fn workspace_root() -> Result<PathBuf, String> {
 /// The same bytes wherever they are built, and no path of the machine in what is shipped.
 fn flags(root: &Path) -> Vec<String> {
     let mut flags: Vec<String> = FLAGS.map(str::to_owned).to_vec();
+    let mut rename = |path: &Path, name: &str| {
+        flags.push(format!("--remap-path-prefix={}={name}", path.display()));
+    };
+    rename(root, "sekisho");
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
-    for (path, name) in [(Some(root.to_path_buf()), "sekisho"), (home, "cargo")] {
-        if let Some(path) = path {
-            flags.push(format!("--remap-path-prefix={}={name}", path.display()));
+    if let Some(home) = home {
+        rename(&home, "cargo");
+        // A crate's sources lie in a folder named after the registry that it came from; the last rule that fits counts.
+        let registries = std::fs::read_dir(home.join("registry/src"));
+        let mut registries: Vec<_> = registries.into_iter().flatten().flatten().collect();
+        registries.sort_by_key(std::fs::DirEntry::path);
+        for registry in registries {
+            rename(&registry.path(), "");
         }
     }
     flags

@@ -36,3 +36,36 @@ pub const HELLO_WASM: &[u8] = include_bytes!(env!("SEKISHO_HELLO_WASM"));
 
 /// Where it lies.
 pub const HELLO_WASM_PATH: &str = env!("SEKISHO_HELLO_WASM");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that the component may have (ADR 0023).
+    const MOST: usize = 600_000;
+
+    #[test]
+    fn the_component_is_small() {
+        assert!(WASM.len() <= MOST, "{} bytes", WASM.len());
+        let whole = WASM.starts_with(b"\0asm\x0d\0\x01\0");
+        assert!(whole, "it is a component");
+    }
+
+    #[test]
+    fn nothing_of_the_machine_is_in_it() {
+        for wasm in [
+            WASM,
+            PLUG_FEED_WASM,
+            PLUG_BUNDLE_WASM,
+            PLUG_SPIN_WASM,
+            SPIN_PUBLISH_WASM,
+        ] {
+            for path in [env!("CARGO_MANIFEST_DIR"), "registry/src"] {
+                let is_there = wasm
+                    .windows(path.len())
+                    .any(|bytes| bytes == path.as_bytes());
+                assert!(!is_there, "{path}");
+            }
+        }
+    }
+}
