@@ -71,13 +71,9 @@ impl Digest {
 
     /// The first 16 bytes as two big-endian numbers.
     pub fn numbers(&self) -> [u64; 2] {
-        let (numbers, _) = self.0.as_chunks();
-        let number = |at| {
-            numbers
-                .get(at)
-                .map_or(0, |bytes| u64::from_be_bytes(*bytes))
-        };
-        [number(0), number(1)]
+        let first = self.0.first_chunk().copied().unwrap_or_default();
+        let number = u128::from_be_bytes(first);
+        [(number >> 64) as u64, number as u64]
     }
 
     /// The name that these 32 bytes are.

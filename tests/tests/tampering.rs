@@ -262,8 +262,11 @@ fn an_old_tokens_record_does_not_come_back() {
     }
     // The old set whole is older, for who saw the new one; and for who did not, it ends with its age.
     let keys = keys();
-    let seen = Published::new(&new, &keys).head().unwrap().version;
-    let back = Published::new(&old, &keys).not_before(seen);
+    let store = new.copy();
+    let mut back = Published::new(&store, &keys);
+    back.head().unwrap();
+    *store.stored() = old.stored().clone();
+    back.renew();
     assert_eq!(back.head(), Err(Fault::Unavailable));
     let id = RawToken::parse(&World::get().tokens["rw"]).unwrap().id();
     assert_eq!(back.token(&id), Err(Fault::Unavailable));

@@ -66,13 +66,6 @@ impl<'k, O: Objects> Published<'k, O> {
         }
     }
 
-    /// The same, refusing every set older than this version of the environment, which was seen before.
-    #[must_use]
-    pub const fn not_before(mut self, version: u64) -> Self {
-        self.floor = version;
-        self
-    }
-
     /// From here on answers come from the set that is current when it is asked next, and from none older than the last.
     /// What was read stays as long as the pointer names the same root.
     pub fn renew(&mut self) {

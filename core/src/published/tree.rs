@@ -75,20 +75,33 @@ fn parse(bytes: &[u8]) -> Result<Node<'_>, Fault> {
     match bytes.first() {
         Some(&LEAF) => {
             let mut reader = Reader::new(bytes, LEAF)?;
-            let entries = reader.many(|reader| {
-                let length = reader.byte()?;
-                Ok((reader.raw(usize::from(length))?, reader.bytes()?))
-            })?;
+            let entries = reader.many(entry)?;
             reader.end(())?;
             Ok(Node::Leaf(entries))
         }
-        Some(&BRANCH) => {
-            let mut reader = Reader::new(bytes, BRANCH)?;
-            let children = reader.many(|reader| Ok((reader.byte()?, reader.digest()?)))?;
-            reader.end(())?;
-            Ok(Node::Branch(children))
+        _ => {
+            let children = children(bytes)?.iter();
+            let child = |[byte, name @ ..]: &[u8; CHILD]| (*byte, Digest::from_bytes(*name));
+            Ok(Node::Branch(children.map(child).collect()))
         }
-        _ => Err(MALFORMED),
+    }
+}
+
+/// A key and what stands there.
+fn entry<'a>(reader: &mut Reader<'a>) -> Result<(&'a [u8], &'a [u8]), Fault> {
+    let length = reader.byte()?;
+    Ok((reader.raw(usize::from(length))?, reader.bytes()?))
+}
+
+/// The children of a branch, each as it is written.
+fn children(bytes: &[u8]) -> Result<&[[u8; CHILD]], Fault> {
+    let mut reader = Reader::new(bytes, BRANCH)?;
+    let count = reader.count()?;
+    let (children, rest) = reader.rest().as_chunks();
+    if children.len() == count && rest.is_empty() {
+        Ok(children)
+    } else {
+        Err(MALFORMED)
     }
 }
 
@@ -127,8 +140,7 @@ fn in_leaf<'a>(bytes: &'a [u8], key: &[u8]) -> Result<Option<&'a [u8]>, Fault> {
     let mut reader = Reader::new(bytes, LEAF)?;
     let mut found = None;
     for _ in 0..reader.count()? {
-        let length = reader.byte()?;
-        let (held, value) = (reader.raw(usize::from(length))?, reader.bytes()?);
+        let (held, value) = entry(&mut reader)?;
         if held == key {
             found.get_or_insert(value);
         }
@@ -139,15 +151,8 @@ fn in_leaf<'a>(bytes: &'a [u8], key: &[u8]) -> Result<Option<&'a [u8]>, Fault> {
 
 /// The child of one byte.
 fn in_branch(bytes: &[u8], byte: u8) -> Result<Option<Digest>, Fault> {
-    let mut reader = Reader::new(bytes, BRANCH)?;
-    let count = reader.count()?;
-    let (children, rest) = reader.rest().as_chunks::<CHILD>();
-    if children.len() != count || !rest.is_empty() {
-        return Err(MALFORMED);
-    }
-    let found = children.iter().find(|[held, ..]| *held == byte);
-    let name = found.and_then(|[_, name @ ..]| name.first_chunk());
-    Ok(name.map(|name| Digest::from_bytes(*name)))
+    let found = children(bytes)?.iter().find(|[held, ..]| *held == byte);
+    Ok(found.map(|[_, name @ ..]| Digest::from_bytes(*name)))
 }
 
 /// Whether a walk goes on.

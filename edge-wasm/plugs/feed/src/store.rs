@@ -4,6 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    fmt,
     time::Instant,
 };
 
@@ -48,9 +49,23 @@ pub(crate) struct Store {
 
 /// What this request is going to ask for.
 struct Foreseen {
+    token: TokenId,
+    vault: Option<VaultId>,
+    item: Option<ItemId>,
+}
+
+impl fmt::Display for Foreseen {
     /// As the path of the question for it ends.
-    path: String,
-    is_item: bool,
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.token)?;
+        if let Some(vault) = &self.vault {
+            write!(f, "/{vault}")?;
+        }
+        if let Some(item) = &self.item {
+            write!(f, "/{item}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Accesses that the host counts together, once.
@@ -83,13 +98,11 @@ impl Store {
     }
 
     pub(crate) fn foresee(&self, token: &TokenId, vault: Option<&VaultId>, item: Option<&ItemId>) {
-        let path = match (vault, item) {
-            (Some(vault), Some(item)) => format!("{token}/{vault}/{item}"),
-            (Some(vault), None) => format!("{token}/{vault}"),
-            _ => token.to_string(),
-        };
-        let is_item = item.is_some();
-        *self.foreseen.borrow_mut() = Some(Foreseen { path, is_item });
+        *self.foreseen.borrow_mut() = Some(Foreseen {
+            token: *token,
+            vault: vault.copied(),
+            item: item.copied(),
+        });
     }
 
     /// What was foreseen belongs to no further request.
@@ -114,7 +127,7 @@ impl Store {
         let Some(foreseen) = self.foreseen.take().filter(|_| self.knows_near.get()) else {
             return Ok(None);
         };
-        let path = format!("/edge/v1/near/{}", foreseen.path);
+        let path = format!("/edge/v1/near/{foreseen}");
         let question = self.question(Method::GET, &path, None, NEAR);
         let Some(answer) = ask_if_known(&self.settings.feed, &question)? else {
             self.knows_near.set(false);
@@ -237,9 +250,7 @@ impl Objects for Store {
         if let Some(bytes) = self.held(name) {
             return Ok(bytes);
         }
-        let foreseen = self.foreseen.borrow();
-        let is_item = foreseen.as_ref().is_some_and(|foreseen| foreseen.is_item);
-        drop(foreseen);
+        let is_item = matches!(&*self.foreseen.borrow(), Some(foreseen) if foreseen.item.is_some());
         // One question for all that lacks on the way to an item. Its pointer is of no use: this request has one.
         if is_item
             && self.fetch_near()?.is_some()

@@ -9,11 +9,7 @@ mod bindings;
 #[path = "../../feed/src/http.rs"]
 mod http;
 
-use std::{
-    cell::{Cell, RefCell},
-    thread,
-    time::Duration,
-};
+use std::{cell::RefCell, thread, time::Duration};
 
 use ::http::Method;
 use bindings::wasi::random::insecure;
@@ -47,8 +43,6 @@ struct Ready {
     store: &'static KeyValue,
     keys: &'static EdgeKeys,
     view: RefCell<View>,
-    /// The newest version seen; an older set is refused from then on.
-    newest: Cell<u64>,
     noted: RefCell<Vec<UsageEvent>>,
     trusts_peers: bool,
 }
@@ -74,7 +68,6 @@ impl Spin {
                     store,
                     keys,
                     view: RefCell::new(Published::new(store, keys)),
-                    newest: Cell::new(0),
                     noted: RefCell::default(),
                     trusts_peers: variable(TRUST_PEER).is_some_and(|text| text.trim() == "1"),
                 }))
@@ -93,10 +86,12 @@ impl Spin {
 }
 
 impl Ready {
-    /// The next answer comes from the set that is current then.
-    fn look_again(&self) {
-        let view = Published::new(self.store, self.keys);
-        *self.view.borrow_mut() = view.not_before(self.newest.get());
+    /// The version of the set that is read.
+    fn version(&self) -> Result<u64, Fault> {
+        self.view
+            .borrow()
+            .pointer()
+            .map(|pointer| pointer.head.version)
     }
 
     /// Lets a host write, and waits until what it wrote is published here.
@@ -113,14 +108,12 @@ impl Ready {
             body: Some(&body),
             limit: WORD,
         };
+        let before = self.version()?;
         ask(&address, &question)?;
         if shows {
-            let before = self.newest.get();
             for _ in 0..SEEN.as_millis() / LOOK.as_millis() {
-                self.look_again();
-                let now = self.view.borrow().pointer()?.head.version;
-                if now > before {
-                    self.newest.set(now);
+                self.view.borrow_mut().renew();
+                if self.version()? > before {
                     break;
                 }
                 thread::sleep(LOOK);
@@ -164,12 +157,7 @@ impl Ready {
 
 impl Backed for Spin {
     fn ask<T>(&self, what: impl FnOnce(&dyn Records) -> Result<T, Fault>) -> Result<T, Fault> {
-        let ready = self.ready()?;
-        let view = ready.view.borrow();
-        let found = what(&*view)?;
-        // Held by the view by now.
-        ready.newest.set(view.pointer()?.head.version);
-        Ok(found)
+        what(&*self.ready()?.view.borrow())
     }
 
     fn put(&self, request: PutRequest) -> Result<(), Fault> {
@@ -208,7 +196,7 @@ impl Plug for Spin {
     fn finished(&self) {
         if let Some(ready) = &self.0 {
             ready.keep_notes();
-            ready.look_again();
+            ready.view.borrow_mut().renew();
         }
     }
 
