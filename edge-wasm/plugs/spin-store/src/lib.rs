@@ -5,11 +5,13 @@
 //! |---|---|
 //! | `sekisho/pointer` | the pointer |
 //! | `sekisho/o/<name>` | an object |
-//! | `sekisho/n` | how many accesses were noted since the publisher took them last |
-//! | `sekisho/u/<number>-<random>` | accesses of one request, as JSON |
+//! | `sekisho/n` | about how many requests were noted since the publisher took all of them |
+//! | `sekisho/u/<nanoseconds>-<random>` | accesses of one request, as JSON |
 
 #[allow(unsafe_code, reason = "generated")]
 mod bindings;
+
+use std::time::SystemTime;
 
 use bindings::fermyon::spin::{key_value::Store, variables};
 use sekisho_core::{
@@ -21,8 +23,10 @@ const POINTER: &str = "sekisho/pointer";
 const OBJECT: &str = "sekisho/o/";
 const COUNT: &str = "sekisho/n";
 const NOTE: &str = "sekisho/u/";
-/// Accesses kept until the publisher takes them; beyond that the newest are lost.
+/// About so many requests' accesses are kept until the publisher takes them; beyond that the newest are lost.
 const MOST_NOTES: u32 = 50_000;
+/// One request in so many counts for all of them: a store may wait for a disk with each value.
+const COUNTED: u32 = 16;
 
 /// The variable of the keys: what `sekisho edge keys` prints.
 const KEYS: &str = "sekisho_edge_keys";
@@ -90,8 +94,8 @@ impl KeyValue {
         self.delete(&format!("{OBJECT}{name}"))
     }
 
-    /// Keeps accesses for the publisher, as JSON made under a name that sorts as they came; `random` tells requests apart
-    /// that count at the same time. They are lost when there are too many already.
+    /// Keeps accesses for the publisher, as JSON made under a name that sorts as they came; `random` tells requests of one
+    /// moment apart. They are lost when there are too many already.
     pub fn note(&self, random: u64, json: impl FnOnce(&str) -> Vec<u8>) -> Result<(), Fault> {
         let count = self.get(COUNT)?;
         let count = count
@@ -100,8 +104,11 @@ impl KeyValue {
         if count >= MOST_NOTES {
             return Ok(());
         }
-        let name = format!("{count:08x}-{random:016x}");
-        self.set(COUNT, &(count + 1).to_be_bytes())?;
+        if random.is_multiple_of(u64::from(COUNTED)) {
+            self.set(COUNT, &(count + COUNTED).to_be_bytes())?;
+        }
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let name = format!("{:016x}-{random:016x}", now.as_nanos());
         self.set(&format!("{NOTE}{name}"), &json(&name))
     }
 
