@@ -351,6 +351,10 @@ impl<'a> Asked<'a> {
     }
 
     fn header(&self, name: HeaderName) -> Option<&str> {
+        debug_assert!(
+            HEADERS_READ.contains(&name),
+            "carriers leave {name} out: name it"
+        );
         self.parts
             .headers
             .get(name)
