@@ -3,6 +3,8 @@
 //! The standard library does the same and is what the tests compare with. Its tables hold both ways: 27 KB, where these
 //! are 5 KB. And they change with the compiler, where a title's mark in the blind index must not.
 
+use core::iter;
+
 #[rustfmt::skip]
 mod tables;
 
@@ -10,17 +12,13 @@ use tables::{RUNS, SEVERAL};
 
 /// The characters that this one folds to.
 pub(crate) fn folded(c: char) -> impl Iterator<Item = char> {
-    let several = several(c);
-    let single = several.is_none().then(|| single(c));
-    let several = several.into_iter().flatten();
-    single
-        .into_iter()
-        .chain(several.copied().filter(|c| *c != '\0'))
+    let [first, more @ ..] = several(c).unwrap_or_else(|| [single(c), '\0', '\0']);
+    iter::once(first).chain(more.into_iter().filter(|c| *c != '\0'))
 }
 
-fn several(c: char) -> Option<&'static [char]> {
+fn several(c: char) -> Option<[char; 3]> {
     let found = SEVERAL.binary_search_by_key(&c, |entry| entry.0).ok();
-    SEVERAL.get(found?).map(|entry| entry.1.as_slice())
+    SEVERAL.get(found?).map(|entry| entry.1)
 }
 
 fn single(c: char) -> char {

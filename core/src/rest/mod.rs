@@ -408,16 +408,12 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What is ASCII throughout. `to_str` looks at one byte after the other, which shows for something as long as a token.
-fn text(value: &HeaderValue) -> Option<&str> {
-    let bytes = value.as_bytes();
-    bytes.is_ascii().then(|| str::from_utf8(bytes).ok())?
-}
-
 /// The bearer's text (RFC 6750 §2.1); the scheme is read in any case.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = text(headers.get(header::AUTHORIZATION)?)?.trim();
-    let (scheme, token) = value.split_once(' ')?;
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    // `to_str` looks at one byte after the other, which shows for something as long as a token.
+    let value = str::from_utf8(value).ok().filter(|text| text.is_ascii())?;
+    let (scheme, token) = value.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
