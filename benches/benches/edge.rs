@@ -60,7 +60,7 @@ fn main() {
         println!("edge: not measured: {why}");
         return;
     }
-    let (account, keys) = account();
+    let (account, keys) = account(ITEMS);
     let bundle = build(&Target::Bundle(baked(&account, &keys))).unwrap();
     // Equal to the bundle's, but for random bytes.
     let fed_account = Arc::new(Account::new(ITEMS, 0));
@@ -154,8 +154,8 @@ fn sizes(fed: &[u8], bundle: &[u8]) {
     at_most("edge component, KB", kilobytes(artifact::WASM), 600.0);
 }
 
-fn account() -> (Account, EdgeKeys) {
-    let account = Account::new(ITEMS, 0);
+fn account(items: usize) -> (Account, EdgeKeys) {
+    let account = Account::new(items, 0);
     let device = DeviceSecret::generate(&mut Reproducible(8));
     let keys = EdgeKeys::derive(account.trust(), &device);
     (account, keys)
@@ -176,9 +176,8 @@ fn feeding(account: &Arc<Account>, keys: &EdgeKeys) -> Server {
 fn revocation(code: &Path) {
     let (mut at_host, mut at_edge) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let account = Arc::new(Account::new(10, 0));
-        let device = DeviceSecret::generate(&mut Reproducible(8));
-        let keys = EdgeKeys::derive(account.trust(), &device);
+        let (account, keys) = account(10);
+        let account = Arc::new(account);
         let feeding = feeding(&account, &keys);
         let url = format!("http://{}", feeding.addr);
         let text = keys.to_text();

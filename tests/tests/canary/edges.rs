@@ -13,11 +13,10 @@ use sekisho_core::encoding;
 use sekisho_host::edge::build::{Target, bake, build};
 use sekisho_tests::{
     cases::{RawAnswer, Request},
-    edge::{Served, compile, wasmtime},
+    edge::{Served, can_run, compile},
     hosted::Connection,
     published::{MemoryObjects, keys},
     relay::Relay,
-    sdk,
     spin::{Application, Part},
     world::World,
 };
@@ -163,16 +162,6 @@ fn begin() -> Run {
         canaries: Canaries::new(),
         secrets: Vec::new(),
         findings: Vec::new(),
-    }
-}
-
-fn can_run(test: &str) -> bool {
-    match wasmtime() {
-        Ok(_) => true,
-        Err(why) => {
-            sdk::skip(test, why);
-            false
-        }
     }
 }
 
