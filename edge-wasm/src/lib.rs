@@ -5,6 +5,8 @@
 
 mod bindings;
 mod http;
+#[cfg(target_family = "wasm")]
+mod mute;
 mod records;
 mod rng;
 mod usage;

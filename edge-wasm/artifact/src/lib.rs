@@ -51,6 +51,16 @@ mod tests {
         assert!(whole, "it is a component");
     }
 
+    /// Neither it nor what holds its records (`edge-wasm/src/mute.rs`).
+    #[test]
+    fn it_cannot_print() {
+        const OUT: &[u8] = b"wasi:cli/";
+        for wasm in [WASM, PLUG_BUNDLE_WASM] {
+            assert!(!wasm.windows(OUT.len()).any(|bytes| bytes == OUT));
+        }
+        assert!(HELLO_WASM.windows(OUT.len()).any(|bytes| bytes == OUT));
+    }
+
     #[test]
     fn nothing_of_the_machine_is_in_it() {
         for wasm in [

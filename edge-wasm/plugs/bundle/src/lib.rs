@@ -5,6 +5,9 @@
 //! said plainly, by [`Fault::ReadOnly`] and by an activity that is empty.
 
 mod bindings;
+#[cfg(target_family = "wasm")]
+#[path = "../../../src/mute.rs"]
+mod mute;
 mod set;
 
 use std::cell::RefCell;
