@@ -20,7 +20,7 @@ use std::{
 
 use sekisho_benches::{
     load::{Run, get, load},
-    report::{Row, at_least, at_most, rounds},
+    report::{Row, at_least, at_most, rounds, told as say},
     rng::Reproducible,
     server::{Server, config},
     upstream::Account,
@@ -55,6 +55,26 @@ const FOR_GOOD: u64 = 100 * 366 * 86_400;
 const INSTANCES: f64 = 16.0;
 const MIB: f64 = 1024.0 * 1024.0;
 
+/// What `wasmtime serve` is told, and what comes of it.
+const SETTINGS: [(&str, &[&str]); 3] = [
+    ("one instance for each request", &REUSE_NONE),
+    (
+        "one instance for each request, in a place that stays mapped (docs/edge-bundle.md)",
+        &[
+            REUSE_NONE[0],
+            REUSE_NONE[1],
+            "-O",
+            "pooling-pagemap-scan,pooling-memory-keep-resident=262144,pooling-table-keep-resident=65536",
+        ],
+    ),
+    (
+        "instances used again",
+        &["--max-instance-reuse-count", "1000"],
+    ),
+];
+/// The default, said.
+const REUSE_NONE: [&str; 2] = ["--max-instance-reuse-count", "1"];
+
 fn main() {
     if let Err(why) = wasmtime() {
         println!("edge: not measured: {why}");
@@ -69,8 +89,10 @@ fn main() {
     let fed = build(&Target::Wasmtime).unwrap();
     sizes(&fed, &bundle);
     let folder = tempfile::tempdir().unwrap();
-    let [hello, fed, bundled] = [
+    let [hello, fetch, least, fed, bundled] = [
         ("hello", artifact::HELLO_WASM),
+        ("fetch", artifact::FETCH_WASM),
+        ("least", artifact::LEAST_WASM),
         ("fed", &fed),
         ("bundle", &bundle),
     ]
@@ -87,14 +109,13 @@ fn main() {
         ("SEKISHO_EDGE_KEYS", text.expose()),
     ];
     let batched = [told[0], told[1], ("SEKISHO_USAGE_BATCH", "64")];
+    let bare = Server::hyper_hello();
+    let asked = bare.addr.to_string();
     let bundle_request = get(&account.item_path(ITEMS / 2), &account.token, "");
-    for (settings, reuse) in [
-        ("one instance for each request", "1"),
-        ("instances used again", "1000"),
-    ] {
+    for (settings, arguments) in SETTINGS {
         println!("\n== edge: `wasmtime serve`, {settings} ==");
         let start = |code: &Path, told: &[(&str, &str)]| {
-            let arguments = ["--allow-precompiled", "--max-instance-reuse-count", reuse];
+            let arguments = [&["--allow-precompiled"], arguments].concat();
             Served::start(code, &arguments, told)
         };
         let servers = [
@@ -102,6 +123,8 @@ fn main() {
             start(&fed, &told),
             start(&fed, &batched),
             start(&bundled, &[]),
+            start(&fetch, &[("FETCH_FROM", &asked)]),
+            start(&least, &[]),
         ];
         let begun: Vec<f64> = servers.iter().map(|served| resident(served.id())).collect();
         let at = |nth: usize, request: &[u8]| {
@@ -113,12 +136,22 @@ fn main() {
             Row::new("feed, each access told at once", at(1, &request)),
             Row::new("feed, accesses told by 64", at(2, &request)),
             Row::new("bundle", at(3, &bundle_request)),
+            Row::new("hello that asks once before", at(4, &request)),
+            Row::new("ciphers and an answer alone", at(5, &request)),
         ];
         rounds(&mut rows, ROUNDS);
-        let [hello, fed, batched, bundled] = &rows;
+        let [hello, fed, batched, bundled, asking, least] = &rows;
         at_least("feed ÷ hello component", fed.ratio(hello), 0.5);
         at_least("feed, by 64 ÷ hello component", batched.ratio(hello), 0.5);
         at_least("bundle ÷ hello component", bundled.ratio(hello), 0.5);
+        say(
+            "hello that asks once ÷ hello component",
+            asking.ratio(hello),
+        );
+        say(
+            "what no read can do without ÷ hello component",
+            least.ratio(hello),
+        );
         for row in [fed, batched, bundled] {
             let cpu = row.median(|run| run.cpu.as_secs_f64() * 1e3);
             at_most(

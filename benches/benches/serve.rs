@@ -6,10 +6,11 @@ use std::{sync::Arc, time::Duration};
 
 use sekisho_benches::{
     load::{get, load},
-    report::{Row, at_least, rounds},
+    report::{Row, at_least, rounds, told},
     server::{Server, config},
     upstream::Account,
 };
+use sekisho_edge_artifact::{HELLO_WASM, LEAST_WASM};
 use sekisho_host::engine::EngineKind;
 
 const ROUNDS: usize = 7;
@@ -19,9 +20,10 @@ const ITEMS: usize = 1000;
 fn main() {
     println!("\n== serve: an item of 1 KB by its id, one server thread, 16 connections ==");
     let bare = Server::hyper_hello();
-    let (hello, _) = host(EngineKind::Component, true);
-    let (component, request) = host(EngineKind::Component, false);
-    let (native, native_request) = host(EngineKind::Native, false);
+    let (hello, _) = host(EngineKind::Component, Some(HELLO_WASM));
+    let (least, _) = host(EngineKind::Component, Some(LEAST_WASM));
+    let (component, request) = host(EngineKind::Component, None);
+    let (native, native_request) = host(EngineKind::Native, None);
     let at = |server: &Server, request: &[u8]| {
         let (addr, requests) = (server.addr, [request.to_vec()]);
         move || load(addr, &requests, 200, TIME)
@@ -29,25 +31,25 @@ fn main() {
     let mut rows = [
         Row::new("bare hyper hello", at(&bare, &request)),
         Row::new("hello component", at(&hello, &request)),
+        Row::new("ciphers and an answer alone", at(&least, &request)),
         Row::new("component engine", at(&component, &request)),
         Row::new("native engine", at(&native, &native_request)),
     ];
     rounds(&mut rows, ROUNDS);
-    let [bare, hello, component, native] = &rows;
+    let [bare, hello, least, component, native] = &rows;
     at_least(
         "component engine ÷ hello component",
         component.ratio(hello),
         0.6,
     );
+    told("– and of what no read can do without", least.ratio(hello));
     at_least("native engine ÷ bare hyper hello", native.ratio(bare), 0.3);
 }
 
-fn host(engine: EngineKind, says_hello: bool) -> (Server, Vec<u8>) {
+fn host(engine: EngineKind, instead: Option<&[u8]>) -> (Server, Vec<u8>) {
     let account = Arc::new(Account::new(ITEMS, 0));
     let mut config = config(&account, engine, None);
-    if says_hello {
-        config.component = Some(sekisho_edge_artifact::HELLO_WASM.to_vec());
-    }
+    config.component = instead.map(<[u8]>::to_vec);
     let request = get(&account.item_path(ITEMS / 2), &account.token, "");
     (Server::host(config), request)
 }

@@ -88,6 +88,11 @@ pub fn at_most(what: &str, found: f64, goal: f64) {
     say(what, found, "at most", goal, found <= goal);
 }
 
+/// Prints what has no goal: what the goals are to be seen against.
+pub fn told(what: &str, found: f64) {
+    println!("{:<10} {what}: {found:.2}", "");
+}
+
 fn say(what: &str, found: f64, word: &str, goal: f64, is_reached: bool) {
     let verdict = if is_reached { "PASS" } else { "BELOW GOAL" };
     println!("{verdict:<10} {what}: {found:.2} (goal: {word} {goal})");

@@ -18,7 +18,7 @@ mod strip;
 const TARGET: &str = "wasm32-wasip2";
 const PREBUILT: &str = "SEKISHO_EDGE_PREBUILT";
 /// Package, file, and the variable that carries its path to `lib.rs`.
-const COMPONENTS: [(&str, &str, &str); 7] = [
+const COMPONENTS: [(&str, &str, &str); 9] = [
     ("sekisho-edge", "sekisho_edge.wasm", "SEKISHO_EDGE_WASM"),
     (
         "sekisho-plug-feed",
@@ -46,6 +46,8 @@ const COMPONENTS: [(&str, &str, &str); 7] = [
         "SEKISHO_SPIN_PUBLISH_WASM",
     ),
     ("sekisho-hello", "sekisho_hello.wasm", "SEKISHO_HELLO_WASM"),
+    ("sekisho-least", "sekisho_least.wasm", "SEKISHO_LEAST_WASM"),
+    ("sekisho-fetch", "sekisho_fetch.wasm", "SEKISHO_FETCH_WASM"),
 ];
 /// What runtimes give, `wit/runtimes/<name>.wit`, as the components that the check of a composition reads.
 const RUNTIMES: [&str; 3] = ["wasmtime", "bundle", "spin"];
@@ -57,7 +59,7 @@ const FLAGS: [&str; 2] = [
     "-Clink-arg=-zstack-size=262144",
 ];
 /// What the components are made of, from the workspace's root.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 15] = [
     "Cargo.toml",
     "Cargo.lock",
     "core/Cargo.toml",
@@ -67,7 +69,9 @@ const SOURCES: [&str; 13] = [
     "edge-wasm/Cargo.toml",
     "edge-wasm/src",
     "edge-wasm/plugs",
+    "benches/fetch-component",
     "benches/hello-component",
+    "benches/least-component",
     "tests/frozen",
     "tests/src/rng.rs",
     "wit",

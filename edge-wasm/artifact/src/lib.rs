@@ -34,8 +34,11 @@ pub const RUNTIME_SPIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/spin.w
 /// A component that answers `hello` to everything, carried the same way: the benches' yardstick.
 pub const HELLO_WASM: &[u8] = include_bytes!(env!("SEKISHO_HELLO_WASM"));
 
-/// Where it lies.
-pub const HELLO_WASM_PATH: &str = env!("SEKISHO_HELLO_WASM");
+/// A component that does what no read can do without, and nothing else: how near the edge component could come to it.
+pub const LEAST_WASM: &[u8] = include_bytes!(env!("SEKISHO_LEAST_WASM"));
+
+/// A component that asks `FETCH_FROM` once and answers `hello`: what one question costs.
+pub const FETCH_WASM: &[u8] = include_bytes!(env!("SEKISHO_FETCH_WASM"));
 
 #[cfg(test)]
 mod tests {

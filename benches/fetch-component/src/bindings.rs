@@ -1,0 +1,27 @@
+//! Generated from WASI's own definitions. Its glue is `unsafe` by nature; nothing else in this crate may be.
+#![allow(
+    unsafe_code,
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::use_self,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
+
+wit_bindgen::generate!({
+    path: "../../wit",
+    inline: "
+        package sekisho:fetch;
+        world fetch {
+            import wasi:http/outgoing-handler@0.2.12;
+            export wasi:http/incoming-handler@0.2.12;
+        }
+    ",
+    world: "sekisho:fetch/fetch",
+    generate_all,
+});
+
+use crate::Fetch;
+export!(Fetch with_types_in self);

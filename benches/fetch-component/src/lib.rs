@@ -1,0 +1,59 @@
+//! A guest that asks another server once and then says hello: what one question costs, whatever is asked.
+
+mod bindings;
+#[path = "../../../edge-wasm/src/http.rs"]
+mod http;
+
+use std::{convert::Infallible, env};
+
+use ::http::{HeaderValue, Response, header};
+use bindings::{
+    exports::wasi::http::incoming_handler::Guest,
+    wasi::http::{
+        outgoing_handler,
+        types::{ErrorCode, Fields, IncomingRequest, OutgoingRequest, ResponseOutparam, Scheme},
+    },
+};
+
+/// Names the server that is asked, as `host:port`.
+const ASKED: &str = "FETCH_FROM";
+
+struct Fetch;
+
+impl Guest for Fetch {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        if let Ok(head) = http::head(&request, &[header::AUTHORIZATION]) {
+            let _ = http::body(&head, &request, 0);
+        }
+        if let Err(error) = ask() {
+            return ResponseOutparam::set(out, Err(error));
+        }
+        let (mut head, ()) = Response::new(()).into_parts();
+        head.headers
+            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("5"));
+        let mut body = Some(b"hello");
+        http::send(out, &head, || Ok::<_, Infallible>(body.take()));
+    }
+}
+
+/// As little as can be asked: the answer's body is not even looked at.
+fn ask() -> Result<(), ErrorCode> {
+    let nobody = |()| ErrorCode::HttpRequestUriInvalid;
+    let request = OutgoingRequest::new(Fields::new());
+    request.set_scheme(Some(&Scheme::Http)).map_err(nobody)?;
+    request
+        .set_authority(env::var(ASKED).ok().as_deref())
+        .map_err(nobody)?;
+    request.set_path_with_query(Some("/")).map_err(nobody)?;
+    let answer = outgoing_handler::handle(request, None)?;
+    answer.subscribe().block();
+    let answered = answer
+        .get()
+        .and_then(Result::ok)
+        .ok_or(ErrorCode::HttpProtocolError)??;
+    if answered.status() == 200 {
+        Ok(())
+    } else {
+        Err(ErrorCode::HttpProtocolError)
+    }
+}
