@@ -9,7 +9,7 @@ use sekisho_account::{
     Account, KeyFile, NewUser, Operator, UsageReport, clock, protocol::UsageQuery,
     random::SystemRng,
 };
-use sekisho_benches::report::{at_most, median, time};
+use sekisho_benches::report::{aside, at_most, median, time};
 use sekisho_core::{
     id::{EnvironmentId, ItemId, TokenId, UserId, VaultId},
     key::OperatorKey,
@@ -110,9 +110,9 @@ fn usage() {
             world.account.report_usage(&environment, &reports).unwrap();
         }
     });
-    println!(
-        "           usage taken in: {:.0} accesses a second",
-        f64::from(ACCESSES) / took.as_secs_f64()
+    aside(
+        "accesses taken in a second",
+        f64::from(ACCESSES) / took.as_secs_f64(),
     );
     for (name, since) in [
         ("everything", 0),
@@ -155,6 +155,6 @@ fn tokens() {
     let times: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (create(1), create(VAULTS))).collect();
     let one = median(times.iter().map(|(one, _)| *one).collect());
     let all = median(times.iter().map(|(_, all)| *all).collect());
-    println!("           token create for one vault, ms: {one:.2}");
+    aside("token create for one vault, ms", one);
     at_most(&format!("token create for {VAULTS} vaults, ms"), all, 100.0);
 }

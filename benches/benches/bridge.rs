@@ -16,7 +16,7 @@ use std::{
 };
 
 use sekisho_account::{Account, KeyFile, NewUser, Operator, clock, random::SystemRng};
-use sekisho_benches::report::{at_most, time};
+use sekisho_benches::report::{aside, at_most, time};
 use sekisho_bridge::{
     budget::Plan,
     client::{SdkConfig, SdkCore, ServiceToken},
@@ -82,7 +82,7 @@ fn measure() {
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     let number = |name: &str| found[name].as_f64().unwrap();
     println!("\n== bridge: {ITEMS} items in {VAULTS} vaults ==");
-    println!("           first mirror: {:.1} s", number("first_seconds"));
+    aside("first mirror, seconds", number("first_seconds"));
     let formula = 6 + VAULTS + ITEMS / 50;
     at_most(
         "first mirror, requests",

@@ -20,7 +20,7 @@ use std::{
 
 use sekisho_benches::{
     load::{Run, get, load},
-    report::{Row, at_least, at_most, rounds, told as say},
+    report::{Row, aside, at_least, at_most, rounds},
     rng::Reproducible,
     server::{Server, config},
     upstream::Account,
@@ -144,11 +144,11 @@ fn main() {
         at_least("feed ÷ hello component", fed.ratio(hello), 0.5);
         at_least("feed, by 64 ÷ hello component", batched.ratio(hello), 0.5);
         at_least("bundle ÷ hello component", bundled.ratio(hello), 0.5);
-        say(
+        aside(
             "hello that asks once ÷ hello component",
             asking.ratio(hello),
         );
-        say(
+        aside(
             "what no read can do without ÷ hello component",
             least.ratio(hello),
         );

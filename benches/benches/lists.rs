@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use sekisho_benches::{
     load::{get, load, put},
-    report::{Row, at_least, at_most, rounds},
+    report::{Row, aside, at_least, at_most, rounds},
     rng::Reproducible,
     server::{Server, config},
     upstream::{Account, plain_item, title},
@@ -94,13 +94,13 @@ fn measure(engine: EngineKind) -> std::io::Result<()> {
     match engine {
         EngineKind::Component => at_least("304 ÷ read by id", unchanged.ratio(read), 1.5),
         // A read of 1 KB costs hardly more than carrying any answer here: there is nothing left to spare.
-        EngineKind::Native => println!("           304 ÷ read by id: {:.2}", unchanged.ratio(read)),
+        EngineKind::Native => aside("304 ÷ read by id", unchanged.ratio(read)),
     }
     at_most("title among 10 ÷ among 100,000", few.ratio(many), 1.5);
-    println!("           read by id ÷ put: {:.2}", read.ratio(put));
-    println!(
-        "           an item in a list ÷ read by id: {:.2} of the time",
-        read.ratio(list) / ITEMS as f64
+    aside("read by id ÷ put", read.ratio(put));
+    aside(
+        "time of an item in a list ÷ read by id",
+        read.ratio(list) / ITEMS as f64,
     );
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use sekisho_benches::{
     load::{get, load},
-    report::{Row, at_least, rounds, told},
+    report::{Row, aside, at_least, rounds},
     server::{Server, config},
     upstream::Account,
 };
@@ -42,7 +42,7 @@ fn main() {
         component.ratio(hello),
         0.6,
     );
-    told("– and of what no read can do without", least.ratio(hello));
+    aside("– and of what no read can do without", least.ratio(hello));
     at_least("native engine ÷ bare hyper hello", native.ratio(bare), 0.3);
 }
 

@@ -24,7 +24,7 @@ use sekisho_account::{
 };
 use sekisho_benches::{
     load::{ask_times, get},
-    report::at_most,
+    report::{aside, at_most},
     rng::Reproducible,
     upstream::plain_item,
 };
@@ -329,10 +329,7 @@ fn first_sync(world: &World, binary: &Path) {
         10.0,
     );
     at_most("  and at its peak, MiB", host.memory("VmHWM:"), 300.0);
-    println!(
-        "           resident afterwards, MiB: {:.0}",
-        host.memory("VmRSS:")
-    );
+    aside("  and afterwards, MiB", host.memory("VmRSS:"));
 }
 
 fn cold_start(world: &World, binary: &Path) {
@@ -359,9 +356,9 @@ fn cold_start(world: &World, binary: &Path) {
             percentile(&mut times, 0.5),
             50.0,
         );
-        println!(
-            "           the slowest of {STARTS}: {:.1}",
-            percentile(&mut times, 1.0)
+        aside(
+            &format!("  and the slowest of {STARTS}"),
+            percentile(&mut times, 1.0),
         );
     }
 }
@@ -395,10 +392,8 @@ fn visible(world: &World, binary: &Path) {
     let (before, size) = (asked(), wal());
     thread::sleep(Duration::from_secs(40));
     let requests = asked() - before;
-    println!(
-        "           ticks with nothing new in 40 s: {requests} requests, {} bytes written to the replica",
-        wal() - size
-    );
+    aside("ticks with nothing new in 40 s, requests", requests);
+    aside("  and bytes written to the replica", (wal() - size) as f64);
     let mut times: Vec<Duration> = (0..CHANGES)
         .map(|n| {
             // Not in step with anything.
@@ -420,9 +415,9 @@ fn visible(world: &World, binary: &Path) {
             took
         })
         .collect();
-    println!(
-        "           change at the account until it is served, p50 ms: {:.1}",
-        percentile(&mut times, 0.5)
+    aside(
+        "change at the account until it is served, p50 ms",
+        percentile(&mut times, 0.5),
     );
     at_most(
         "change at the account until it is served, p99 ms",
@@ -481,7 +476,7 @@ fn memory(world: &World, binary: &Path) {
             1.0,
         );
         let noted = host.metric("sekisho_usage_queue_depth");
-        println!("           accesses not yet reported: {noted}");
+        aside("accesses not yet reported", noted);
     }
     let _ = world.addr;
 }

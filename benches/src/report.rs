@@ -89,7 +89,7 @@ pub fn at_most(what: &str, found: f64, goal: f64) {
 }
 
 /// Prints what has no goal: what the goals are to be seen against.
-pub fn told(what: &str, found: f64) {
+pub fn aside(what: &str, found: f64) {
     println!("{:<10} {what}: {found:.2}", "");
 }
 

@@ -1,4 +1,4 @@
-//! A guest that asks another server once and then says hello: what one question costs, whatever is asked.
+//! A guest that asks another server once, reads its answer and then says hello: what one question costs, whatever is asked.
 
 mod bindings;
 #[path = "../../../edge-wasm/src/http.rs"]
@@ -11,12 +11,16 @@ use bindings::{
     exports::wasi::http::incoming_handler::Guest,
     wasi::http::{
         outgoing_handler,
-        types::{ErrorCode, Fields, IncomingRequest, OutgoingRequest, ResponseOutparam, Scheme},
+        types::{
+            ErrorCode, Fields, IncomingBody, IncomingRequest, OutgoingRequest, ResponseOutparam,
+            Scheme,
+        },
     },
 };
 
 /// Names the server that is asked, as `host:port`.
 const ASKED: &str = "FETCH_FROM";
+const ONE_READ: u64 = 64 * 1024;
 
 struct Fetch;
 
@@ -36,7 +40,7 @@ impl Guest for Fetch {
     }
 }
 
-/// As little as can be asked: the answer's body is not even looked at.
+/// As little as can be asked.
 fn ask() -> Result<(), ErrorCode> {
     let nobody = |()| ErrorCode::HttpRequestUriInvalid;
     let request = OutgoingRequest::new(Fields::new());
@@ -51,7 +55,17 @@ fn ask() -> Result<(), ErrorCode> {
         .get()
         .and_then(Result::ok)
         .ok_or(ErrorCode::HttpProtocolError)??;
-    if answered.status() == 200 {
+    let broken = |()| ErrorCode::HttpProtocolError;
+    let body = answered.consume().map_err(broken)?;
+    let stream = body.stream().map_err(broken)?;
+    let mut taken = 0;
+    while let Ok(piece) = stream.blocking_read(ONE_READ) {
+        taken += piece.len();
+    }
+    // A stream must go before the body it came from.
+    drop(stream);
+    IncomingBody::finish(body);
+    if answered.status() == 200 && taken > 0 {
         Ok(())
     } else {
         Err(ErrorCode::HttpProtocolError)
