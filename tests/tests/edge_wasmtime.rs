@@ -29,6 +29,9 @@ use sekisho_tests::{
     world::World,
 };
 
+/// Far more than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn compare(edge: &dyn Runtime, reference: &dyn Runtime) -> cases::Outcome {
     let files = cases::read_all();
     let (edge, reference) = (cases::run(edge, &files), cases::run(reference, &files));
@@ -173,7 +176,7 @@ fn relayed(
 fn asked_for_item(served: &Served, relay: &Relay) -> (RawAnswer, Vec<String>) {
     let answer = Connection::to(served.addr()).send(&get(&item(), "rw"));
     let mut asked = relay.asked();
-    wait("the access to be told", Duration::from_secs(30), || {
+    wait("the access to be told", PATIENCE, || {
         asked.extend(relay.asked());
         let told = asked
             .last()
@@ -216,11 +219,14 @@ fn an_instance_that_is_used_again_asks_for_nothing_it_holds() {
     let (_host, relay, served) = relayed(&fed, |_, answer| answer);
     let (answer, asked) = asked_for_item(&served, &relay);
     assert_eq!((answer.status, asked), (200, vec![near()]));
-    let (again, asked) = asked_for_item(&served, &relay);
-    assert_eq!((again.status, again.body), (200, answer.body));
-    // Unless half a second went by.
-    let only_pointer = asked.iter().all(|line| line == "GET /edge/v1/pointer");
-    assert!(asked.len() <= 1 && only_pointer, "{asked:?}");
+    // Whoever comes before it is through with telling gets another instance, which holds nothing.
+    wait("an instance that is used again", PATIENCE, || {
+        let (again, asked) = asked_for_item(&served, &relay);
+        assert_eq!((again.status, &again.body), (200, &answer.body));
+        // Unless half a second went by.
+        let only_pointer = asked.iter().all(|line| line == "GET /edge/v1/pointer");
+        (asked.len() <= 1 && only_pointer).then_some(())
+    });
 }
 
 /// A host of an earlier release has no such path.
@@ -323,7 +329,7 @@ fn an_edge_that_is_told_nothing_says_what_is_missing() {
     let served = fed.serve_with(&[]);
     let answer = Connection::to(served.addr()).send(&get(&item(), "rw"));
     assert_eq!(answer.status, 503);
-    wait("the guest's own word", Duration::from_secs(30), || {
+    wait("the guest's own word", PATIENCE, || {
         served
             .said()
             .contains("SEKISHO_FEED_URL is not set")
@@ -398,7 +404,7 @@ fn a_revoked_token_is_refused_at_an_edge_at_once() {
         "connect", "token", "delete", "reader", "--server", "default",
     ]);
     let began = Instant::now();
-    wait("the revocation", Duration::from_secs(60), || {
+    wait("the revocation", PATIENCE, || {
         (ask(served.addr()) == 401).then_some(())
     });
     // The time is told and not judged: that is for the benches.
