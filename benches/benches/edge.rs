@@ -55,25 +55,19 @@ const FOR_GOOD: u64 = 100 * 366 * 86_400;
 const INSTANCES: f64 = 16.0;
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// What `wasmtime serve` is told, and what comes of it.
-const SETTINGS: [(&str, &[&str]); 3] = [
-    ("one instance for each request", &REUSE_NONE),
+/// How `wasmtime serve` treats instances: how many requests one answers at most, and what else it is told.
+const SETTINGS: [(&str, &str, &[&str]); 3] = [
+    ("one instance for each request", "1", &[]),
     (
         "one instance for each request, in a place that stays mapped (docs/edge-bundle.md)",
+        "1",
         &[
-            REUSE_NONE[0],
-            REUSE_NONE[1],
             "-O",
             "pooling-pagemap-scan,pooling-memory-keep-resident=262144,pooling-table-keep-resident=65536",
         ],
     ),
-    (
-        "instances used again",
-        &["--max-instance-reuse-count", "1000"],
-    ),
+    ("instances used again", "1000", &[]),
 ];
-/// The default, said.
-const REUSE_NONE: [&str; 2] = ["--max-instance-reuse-count", "1"];
 
 fn main() {
     if let Err(why) = wasmtime() {
@@ -112,11 +106,11 @@ fn main() {
     let bare = Server::hyper_hello();
     let asked = bare.addr.to_string();
     let bundle_request = get(&account.item_path(ITEMS / 2), &account.token, "");
-    for (settings, arguments) in SETTINGS {
+    for (settings, reuse, more) in SETTINGS {
         println!("\n== edge: `wasmtime serve`, {settings} ==");
         let start = |code: &Path, told: &[(&str, &str)]| {
-            let arguments = [&["--allow-precompiled"], arguments].concat();
-            Served::start(code, &arguments, told)
+            let reuse = ["--allow-precompiled", "--max-instance-reuse-count", reuse];
+            Served::start(code, &[&reuse, more].concat(), told)
         };
         let servers = [
             start(&hello, &[]),

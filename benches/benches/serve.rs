@@ -42,7 +42,10 @@ fn main() {
         component.ratio(hello),
         0.6,
     );
-    aside("– and of what no read can do without", least.ratio(hello));
+    aside(
+        "what no read can do without ÷ hello component",
+        least.ratio(hello),
+    );
     at_least("native engine ÷ bare hyper hello", native.ratio(bare), 0.3);
 }
 

@@ -1,12 +1,14 @@
 //! A guest that asks another server once, reads its answer and then says hello: what one question costs, whatever is asked.
 
+#[path = "../../hello-component/src/bindings.rs"]
 mod bindings;
+#[path = "../../hello-component/src/hello.rs"]
+mod hello;
 #[path = "../../../edge-wasm/src/http.rs"]
 mod http;
 
-use std::{convert::Infallible, env};
+use std::env;
 
-use ::http::{HeaderValue, Response, header};
 use bindings::{
     exports::wasi::http::incoming_handler::Guest,
     wasi::http::{
@@ -22,21 +24,15 @@ use bindings::{
 const ASKED: &str = "FETCH_FROM";
 const ONE_READ: u64 = 64 * 1024;
 
-struct Fetch;
+struct Yardstick;
 
-impl Guest for Fetch {
+impl Guest for Yardstick {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        if let Ok(head) = http::head(&request, &[header::AUTHORIZATION]) {
-            let _ = http::body(&head, &request, 0);
+        hello::take_in(&request);
+        match ask() {
+            Ok(()) => hello::say(out),
+            Err(error) => ResponseOutparam::set(out, Err(error)),
         }
-        if let Err(error) = ask() {
-            return ResponseOutparam::set(out, Err(error));
-        }
-        let (mut head, ()) = Response::new(()).into_parts();
-        head.headers
-            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("5"));
-        let mut body = Some(b"hello");
-        http::send(out, &head, || Ok::<_, Infallible>(body.take()));
     }
 }
 

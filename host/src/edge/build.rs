@@ -138,10 +138,15 @@ mod tests {
         );
         let fed = build(&Target::Wasmtime).unwrap();
         let offline = check(&fed, artifact::RUNTIME_BUNDLE).unwrap_err();
+        let offline = offline.to_string();
         // To ask others, and to print.
         for wanted in ["wasi:http/outgoing-handler", "wasi:cli/stderr"] {
-            assert!(offline.to_string().contains(wanted), "{offline}");
+            assert!(offline.contains(wanted), "{offline}");
         }
+        // A line for each that is wanted, and not what is in it.
+        let mut lines = offline.lines();
+        assert!(lines.next().is_some_and(|first| first.ends_with(':')));
+        assert!(lines.all(|line| line.starts_with("  - wasi:")), "{offline}");
     }
 
     #[test]
