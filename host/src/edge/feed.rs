@@ -156,7 +156,9 @@ impl Feed {
             return self.refuse(&Refusal::no_route());
         };
         if asked.writes() && !self.config.writes {
-            return said(Err(Fault::ReadOnly));
+            // A client that still sends when the connection closes may never see why.
+            let taken = self.taken(request).await;
+            return said(Err(taken.err().unwrap_or(Fault::ReadOnly)));
         }
         said(self.do_it(asked, request).await)
     }
@@ -217,12 +219,17 @@ impl Feed {
 
     /// A body of JSON. What it says is not repeated, should it make no sense.
     async fn body<T: DeserializeOwned>(&self, request: Request<Incoming>) -> Result<T, Fault> {
+        let body = self.taken(request).await?;
+        serde_json::from_slice(&body).map_err(|_| Fault::Refused)
+    }
+
+    async fn taken(&self, request: Request<Incoming>) -> Result<Bytes, Fault> {
         let body = Limited::new(request.into_body(), MOST).collect();
         let body = tokio::time::timeout(self.body_time, body)
             .await
             .map_err(|_| Fault::Unavailable)?
             .map_err(|_| Fault::TooLarge)?;
-        serde_json::from_slice(&body.to_bytes()).map_err(|_| Fault::Refused)
+        Ok(body.to_bytes())
     }
 
     /// The set of this moment, and a pointer to it.
