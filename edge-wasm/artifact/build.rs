@@ -19,7 +19,11 @@ const TARGET: &str = "wasm32-wasip2";
 const PREBUILT: &str = "SEKISHO_EDGE_PREBUILT";
 /// Package, file, and the variable that carries its path to `lib.rs`.
 const COMPONENTS: [(&str, &str, &str); 9] = [
-    ("sekisho-edge", "sekisho_edge.wasm", "SEKISHO_EDGE_WASM"),
+    (
+        "sekisho-component",
+        "sekisho_component.wasm",
+        "SEKISHO_COMPONENT_WASM",
+    ),
     (
         "sekisho-plug-feed",
         "sekisho_plug_feed.wasm",
@@ -59,7 +63,7 @@ const FLAGS: [&str; 2] = [
     "-Clink-arg=-zstack-size=262144",
 ];
 /// What the components are made of, from the workspace's root.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "Cargo.toml",
     "Cargo.lock",
     "core/Cargo.toml",
@@ -68,6 +72,7 @@ const SOURCES: [&str; 15] = [
     "core/src",
     "edge-wasm/Cargo.toml",
     "edge-wasm/src",
+    "edge-wasm/component",
     "edge-wasm/plugs",
     "benches/fetch-component",
     "benches/hello-component",

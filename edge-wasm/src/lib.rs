@@ -5,8 +5,6 @@
 
 mod bindings;
 mod http;
-#[cfg(target_family = "wasm")]
-mod mute;
 mod records;
 mod rng;
 mod usage;

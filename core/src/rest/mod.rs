@@ -43,7 +43,7 @@ mod status;
 mod upload;
 mod write;
 
-pub use activity::{ActivityPage, ActivityQuery, Caller, PEER_HEADER};
+pub use activity::{ActivityPage, ActivityQuery, Caller, PEER_HEADER, Peer};
 pub use body::Body;
 pub use refusal::Refusal;
 pub use route::Route;
@@ -188,6 +188,7 @@ pub type Response = HttpResponse<Body>;
 
 /// Answers one request whose body is all there. Never panics, never fails: every refusal is an answer too. A carrier
 /// that may get uploads asks [`intake`] first.
+#[inline(never)]
 pub fn answer(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Response {
     let request_id = request_id(request, ports.rng);
     let is_head = *request.method() == Method::HEAD;

@@ -1,10 +1,10 @@
 //! The edge component, built for `wasm32-wasip2` by this crate's build script.
 
 /// The component that carries Sekisho's API.
-pub const WASM: &[u8] = include_bytes!(env!("SEKISHO_EDGE_WASM"));
+pub const WASM: &[u8] = include_bytes!(env!("SEKISHO_COMPONENT_WASM"));
 
 /// Where it lies on the machine that built it: for tests and tools that want a file.
-pub const WASM_PATH: &str = env!("SEKISHO_EDGE_WASM");
+pub const WASM_PATH: &str = env!("SEKISHO_COMPONENT_WASM");
 
 /// The plug that reads from a host's feed.
 pub const PLUG_FEED_WASM: &[u8] = include_bytes!(env!("SEKISHO_PLUG_FEED_WASM"));
@@ -54,7 +54,7 @@ mod tests {
         assert!(whole, "it is a component");
     }
 
-    /// Neither it nor what holds its records (`edge-wasm/src/mute.rs`).
+    /// Neither it nor what holds its records (`edge-wasm/component/src/mute.rs`).
     #[test]
     fn it_cannot_print() {
         const OUT: &[u8] = b"wasi:cli/";

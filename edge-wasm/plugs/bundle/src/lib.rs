@@ -6,7 +6,7 @@
 
 mod bindings;
 #[cfg(target_family = "wasm")]
-#[path = "../../../src/mute.rs"]
+#[path = "../../../component/src/mute.rs"]
 mod mute;
 mod set;
 

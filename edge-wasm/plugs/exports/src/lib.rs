@@ -6,6 +6,9 @@
 
 #[doc(hidden)]
 pub mod bindings;
+#[cfg(target_family = "wasm")]
+#[path = "../../../component/src/heap.rs"]
+mod heap;
 mod records;
 mod usage;
 

@@ -1,0 +1,11 @@
+//! [`sekisho_edge`] as a component, and nothing that decides: where its memory comes from, and that it cannot print.
+//!
+//! The level of optimisation of what is linked last counts for the link as a whole. So that the link is for speed and the
+//! code of `sekisho-edge` for size, they are two crates (ADR 0023).
+
+#[cfg(target_family = "wasm")]
+mod heap;
+#[cfg(target_family = "wasm")]
+mod mute;
+
+extern crate sekisho_edge as _;
