@@ -16,6 +16,7 @@ use sekisho_host::engine::EngineKind;
 const ROUNDS: usize = 7;
 const TIME: Duration = Duration::from_millis(1000);
 const ITEMS: usize = 1000;
+const HEARTBEAT: &[u8] = b"GET /heartbeat HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 fn main() {
     println!("\n== serve: an item of 1 KB by its id, one server thread, 16 connections ==");
@@ -33,10 +34,11 @@ fn main() {
         Row::new("hello component", at(&hello, &request)),
         Row::new("ciphers and an answer alone", at(&least, &request)),
         Row::new("component engine", at(&component, &request)),
+        Row::new("component: a heartbeat", at(&component, HEARTBEAT)),
         Row::new("native engine", at(&native, &native_request)),
     ];
     rounds(&mut rows, ROUNDS);
-    let [bare, hello, least, component, native] = &rows;
+    let [bare, hello, least, component, heartbeat, native] = &rows;
     at_least(
         "component engine ÷ hello component",
         component.ratio(hello),
@@ -45,6 +47,10 @@ fn main() {
     aside(
         "what no read can do without ÷ hello component",
         least.ratio(hello),
+    );
+    aside(
+        "component engine ÷ its own heartbeat, carried the same way (ADR 0024)",
+        component.ratio(heartbeat),
     );
     at_least("native engine ÷ bare hyper hello", native.ratio(bare), 0.3);
 }

@@ -4,6 +4,7 @@
 //! out. An instance may live for many requests, so nothing here is kept in a static.
 
 mod bindings;
+mod exchange;
 mod http;
 mod records;
 mod rng;
@@ -23,7 +24,8 @@ impl Guest for Edge {
         match answer(&request) {
             Ok(response) => {
                 let (head, mut body) = response.into_parts();
-                http::send(out, &head, || body.next_chunk(&records::Imported));
+                let records = records::Imported::default();
+                http::send(out, &head, || body.next_chunk(&records));
             }
             Err(error) => ResponseOutparam::set(out, Err(error)),
         }
@@ -33,9 +35,10 @@ impl Guest for Edge {
 
 fn answer(request: &IncomingRequest) -> Result<rest::Response, ErrorCode> {
     let head = http::head(request, &rest::HEADERS_READ)?;
+    let imported = records::Imported::default();
     let mut ports = Ports {
-        records: &records::Imported,
-        usage: &records::Imported,
+        records: &imported,
+        usage: &imported,
         now: records::now(),
         rng: &mut rng::HostRandom,
     };

@@ -3,6 +3,8 @@
 //! What comes in is parsed at once. A runtime that hands out a malformed id or key is broken, and what is broken is
 //! not available: there is nothing a client could do about it.
 
+use std::cell::RefCell;
+
 use sekisho_core::{
     id::{AccountId, EnvironmentId, FileId, IdError, ItemId, KeyId, TokenId, VaultId},
     key::{PublicKey, WrappedKey},
@@ -24,25 +26,44 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(now.seconds * 1000 + u64::from(now.nanoseconds / 1_000_000))
 }
 
-/// The records that the runtime provides.
-pub(crate) struct Imported;
+/// The records that the runtime provides, as one request sees them.
+#[derive(Default)]
+pub(crate) struct Imported {
+    at_hand: RefCell<AtHand>,
+}
+
+/// What the runtime handed out when it was told what comes. Each is taken once, and a write ends it: it may be no more
+/// true then.
+#[derive(Default)]
+struct AtHand {
+    head: Option<wit::Head>,
+    token: Option<wit::TokenRecord>,
+    details: Option<(VaultId, wit::PartRecord)>,
+}
+
+impl Imported {
+    fn take<T>(&self, which: impl FnOnce(&mut AtHand) -> Option<T>) -> Option<T> {
+        which(&mut self.at_hand.borrow_mut())
+    }
+}
 
 impl Records for Imported {
     fn foresee(&self, token: &TokenId, vault: Option<&VaultId>, item: Option<&ItemId>) {
-        let (vault, item) = (vault.map(VaultId::as_str), item.map(ItemId::as_str));
-        wit::foresee(token.as_str(), vault, item);
+        let (place, item) = (vault.map(VaultId::as_str), item.map(ItemId::as_str));
+        let foreseen = wit::foresee(token.as_str(), place, item);
+        self.at_hand.replace(AtHand {
+            head: foreseen.head,
+            token: foreseen.token,
+            details: vault.copied().zip(foreseen.details),
+        });
     }
 
     fn head(&self) -> Result<Head, Fault> {
-        let head = wit::get_head().map_err(fault)?;
-        Ok(Head {
-            environment: id(EnvironmentId::parse(&head.environment))?,
-            account: id(AccountId::parse(&head.account))?,
-            version: head.version,
-            issued_at: Timestamp::from_millis(head.issued_at),
-            max_stale: head.max_stale,
-            max_inline: head.max_inline,
-        })
+        let at_hand = self.take(|at_hand| at_hand.head.take());
+        at_hand
+            .map_or_else(wit::get_head, Ok)
+            .map_err(fault)
+            .and_then(head)
     }
 
     fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
@@ -51,7 +72,9 @@ impl Records for Imported {
     }
 
     fn token(&self, id: &TokenId) -> Result<TokenRecord, Fault> {
-        wit::token(id.as_str()).map_err(fault).and_then(token)
+        let at_hand = self.take(|at_hand| at_hand.token.take_if(|token| token.id == id.as_str()));
+        let token = at_hand.map_or_else(|| wit::token(id.as_str()), Ok);
+        token.map_err(fault).and_then(whole_token)
     }
 
     fn vault(&self, id: &VaultId) -> Result<VaultRecord, Fault> {
@@ -74,13 +97,19 @@ impl Records for Imported {
     }
 
     fn version(&self, vault: &VaultId, item: &ItemId) -> Result<u64, Fault> {
-        wit::version(vault.as_str(), item.as_str()).map_err(fault)
+        match &self.at_hand.borrow().details {
+            Some(details) if is_of(details, vault, item) => Ok(details.1.version),
+            _ => wit::version(vault.as_str(), item.as_str()).map_err(fault),
+        }
     }
 
     fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
-        wit::details(vault.as_str(), item.as_str())
-            .map_err(fault)
-            .and_then(part)
+        let at_hand = self.take(|at_hand| {
+            let details = &mut at_hand.details;
+            Some(details.take_if(|details| is_of(details, vault, item))?.1)
+        });
+        let details = at_hand.map_or_else(|| wit::details(vault.as_str(), item.as_str()), Ok);
+        details.map_err(fault).and_then(part)
     }
 
     fn item(&self, vault: &VaultId, item: &ItemId) -> Result<ItemRecord, Fault> {
@@ -100,6 +129,7 @@ impl Records for Imported {
     }
 
     fn put(&self, request: PutRequest) -> Result<(), Fault> {
+        self.at_hand.take();
         wit::put(&put_request(request)).map_err(fault)
     }
 
@@ -108,6 +138,7 @@ impl Records for Imported {
     }
 
     fn delete(&self, request: DeleteRequest) -> Result<(), Fault> {
+        self.at_hand.take();
         let request = wit::DeleteRequest {
             token: request.token.as_str().to_owned(),
             vault: request.vault.as_str().to_owned(),
@@ -116,6 +147,10 @@ impl Records for Imported {
         };
         wit::delete(&request).map_err(fault)
     }
+}
+
+fn is_of((of, part): &(VaultId, wit::PartRecord), vault: &VaultId, item: &ItemId) -> bool {
+    of == vault && part.id == item.as_str()
 }
 
 fn fault(fault: wit::Fault) -> Fault {
@@ -140,6 +175,17 @@ fn exactly<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], Fault> {
     bytes.try_into().map_err(|_| Fault::Unavailable)
 }
 
+fn head(head: wit::Head) -> Result<Head, Fault> {
+    Ok(Head {
+        environment: id(EnvironmentId::parse(&head.environment))?,
+        account: id(AccountId::parse(&head.account))?,
+        version: head.version,
+        issued_at: Timestamp::from_millis(head.issued_at),
+        max_stale: head.max_stale,
+        max_inline: head.max_inline,
+    })
+}
+
 fn signing_key(key: wit::SigningKey) -> Result<SigningKeyRecord, Fault> {
     Ok(SigningKeyRecord {
         id: id(KeyId::parse(&key.id))?,
@@ -147,7 +193,7 @@ fn signing_key(key: wit::SigningKey) -> Result<SigningKeyRecord, Fault> {
     })
 }
 
-fn token(token: wit::TokenRecord) -> Result<TokenRecord, Fault> {
+fn whole_token(token: wit::TokenRecord) -> Result<TokenRecord, Fault> {
     Ok(TokenRecord {
         id: id(TokenId::parse(&token.id))?,
         key: id(KeyId::parse(&token.key))?,

@@ -1,6 +1,7 @@
 //! A guest that does what no read of an item can do without, and nothing else: carried as the edge component is, it
 //! hashes the bearer, derives a key, opens a vault's key and an item with AES-256-GCM, and answers as much as a read
-//! does. No token is taken apart, nothing is looked up, checked, asked for or noted. No read can cost less.
+//! does. No token is taken apart, nothing is looked up, checked, asked for or noted. No read that `wasi:http` carries can
+//! cost less.
 
 #[path = "../../hello-component/src/bindings.rs"]
 mod bindings;

@@ -112,6 +112,16 @@ impl Route {
         }
     }
 
+    /// Whether its answer is short as a rule, so that a carrier may take it in one piece: it shows one record, those of few
+    /// that a filter lets through, or says no.
+    pub fn is_short(&self, query: Option<&str>) -> bool {
+        match self {
+            Self::Items(_) => query.is_some_and(|query| query.contains("filter=")),
+            Self::Content(..) | Self::Activity | Self::Batch | Self::OpenApi => false,
+            _ => true,
+        }
+    }
+
     /// Which vault and which item its path names.
     pub(super) const fn place(&self) -> (Option<&VaultId>, Option<&ItemId>) {
         match self {

@@ -70,6 +70,9 @@ pub fn build(target: &Target) -> Result<Vec<u8>, BuildError> {
     }
 }
 
+/// What only our own host calls. Its types are those of an interface that a plug fills, so it cannot go out of a composition.
+const ONLY_HERE: &str = "sekisho:vault/exchange@0.1.0";
+
 /// A component with all imports filled that the plug has exports for.
 pub fn compose(socket: &[u8], with: &[u8]) -> Result<Vec<u8>, BuildError> {
     let broken = |error: &dyn std::fmt::Display| BuildError::Compose(error.to_string());
@@ -84,6 +87,9 @@ pub fn compose(socket: &[u8], with: &[u8]) -> Result<Vec<u8>, BuildError> {
     let socket = register("sekisho:socket", socket)?;
     let with = register("sekisho:plug", with)?;
     plug(&mut graph, vec![with], socket).map_err(|error| broken(&error))?;
+    if let Some(node) = graph.get_export(ONLY_HERE) {
+        graph.unexport(node).map_err(|error| broken(&error))?;
+    }
     graph
         .encode(EncodeOptions::default())
         .map_err(|error| broken(&error))

@@ -241,13 +241,7 @@ impl Records for Link {
     }
 
     fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
-        let item = self.shared_item(vault, item)?;
-        Ok(PartRecord {
-            id: item.id,
-            version: item.version,
-            archived: item.archived,
-            sealed: item.details.clone(),
-        })
+        self.shared_item(vault, item).map(|item| details_of(&item))
     }
 
     fn item(&self, vault: &VaultId, item: &ItemId) -> Result<ItemRecord, Fault> {
@@ -296,6 +290,15 @@ impl Usage for Link {
 
     fn checked(&self, verdict: Verdict) {
         self.backing.metrics.checked(verdict);
+    }
+}
+
+pub(crate) fn details_of(item: &ItemRecord) -> PartRecord {
+    PartRecord {
+        id: item.id,
+        version: item.version,
+        archived: item.archived,
+        sealed: item.details.clone(),
     }
 }
 

@@ -8,7 +8,7 @@ mod native;
 use std::{fmt, str::FromStr, sync::Arc};
 
 use http::{Request, Response};
-use sekisho_core::token::Grant;
+use sekisho_core::{rest::Route, token::Grant};
 
 pub(crate) use self::component::Prepared;
 pub use self::{
@@ -70,10 +70,14 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Answers one request.
-    pub async fn answer(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
+    /// Answers one request, which asks for this if it asks for anything that there is.
+    pub async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        asked: Option<&Route>,
+    ) -> Response<AnswerBody> {
         match self {
-            Self::Component(engine) => engine.answer(request).await,
+            Self::Component(engine) => engine.answer(request, asked).await,
             Self::Native(engine) => engine.answer(request).await,
         }
     }

@@ -59,6 +59,7 @@ impl Exchanges {
             request.headers_mut().insert(rest::PEER_HEADER, peer);
         }
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        let asked = Route::parse(&method, uri.path()).ok();
         let id = request.headers().get(rest::REQUEST_ID_HEADER).cloned();
         let refused = self.refuse_write(&method, uri.path());
         let feed = self.feed.as_ref();
@@ -67,7 +68,7 @@ impl Exchanges {
             Ok(request) => match feed {
                 Some(feed) => feed.answer(request).await,
                 None => match self.take_in(request).await {
-                    Ok(request) => self.ask(request).await,
+                    Ok(request) => self.ask(request, asked.as_ref()).await,
                     Err(refusal) => self.refuse(&refusal, id),
                 },
             },
@@ -80,7 +81,7 @@ impl Exchanges {
         let route = Own::parse(uri.path())
             .map(Own::path)
             .or(feed.map(|_| edge::FEED_PREFIX))
-            .or_else(|| Some(Route::parse(&method, uri.path()).ok()?.template()));
+            .or_else(|| Some(asked?.template()));
         let status = response.status();
         note(&method, &uri, route, status, began);
         let metrics = &self.engine.backing().metrics;
@@ -133,7 +134,11 @@ impl Exchanges {
         ))
     }
 
-    async fn ask(&self, mut request: Request<RequestBody>) -> Response<AnswerBody> {
+    async fn ask(
+        &self,
+        mut request: Request<RequestBody>,
+        asked: Option<&Route>,
+    ) -> Response<AnswerBody> {
         // Whoever only asks how we are must not wait for us to be well.
         if request.uri().path().starts_with("/v1/") {
             let live = &self.engine.backing().live;
@@ -153,7 +158,7 @@ impl Exchanges {
             self.name(&mut request);
             let backing = self.engine.backing();
             let is_health = own::is_health(request.uri().path());
-            let answer = self.engine.answer(request).await;
+            let answer = self.engine.answer(request, asked).await;
             if !is_health || backing.dependencies.is_empty() {
                 return answer;
             }

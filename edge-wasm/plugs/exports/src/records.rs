@@ -12,12 +12,18 @@ use self::to::{fault, missing, place};
 use crate::{Exports, Instance, bindings::exports::sekisho::vault::records as wit};
 
 impl<I: Instance> wit::Guest for Exports<I> {
-    fn foresee(token: String, vault: Option<String>, item: Option<String>) {
+    /// What a plug has costs little to ask for, and less than to hand out what nobody wants.
+    fn foresee(token: String, vault: Option<String>, item: Option<String>) -> wit::Foreseen {
         // What does not parse is nowhere.
         let vault = vault.and_then(|id| VaultId::parse(&id).ok());
         let item = item.and_then(|id| ItemId::parse(&id).ok());
         if let Ok(token) = TokenId::parse(&token) {
             I::with(|plug| plug.foresee(&token, vault.as_ref(), item.as_ref()));
+        }
+        wit::Foreseen {
+            head: None,
+            token: None,
+            details: None,
         }
     }
 

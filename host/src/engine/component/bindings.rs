@@ -16,6 +16,7 @@ wasmtime::component::bindgen!({
         import sekisho:vault/records@0.1.0;
         import sekisho:vault/usage@0.1.0;
         import sekisho:vault/request@0.1.0;
+        export sekisho:vault/exchange@0.1.0;
     ",
     imports: {
         "sekisho:vault/records.put": async,
@@ -24,7 +25,11 @@ wasmtime::component::bindgen!({
         "sekisho:vault/records.chunk": async,
         default: exact,
     },
+    exports: { default: async },
     require_store_data_send: true,
 });
 
-pub(super) use self::sekisho::vault::{records, request, usage};
+pub(super) use self::{
+    exports::sekisho::vault::exchange,
+    sekisho::vault::{records, request, usage},
+};

@@ -6,6 +6,7 @@
 mod bindings;
 mod compiled;
 mod compiler;
+mod exchange;
 mod records;
 mod sandbox;
 mod state;
@@ -22,6 +23,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
+use sekisho_core::rest::Route;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi_http::{
@@ -35,8 +37,8 @@ use wasmtime_wasi_http::{
     },
 };
 
-use self::state::State;
 pub use self::{compiler::compile_if_asked, sandbox::Sandbox};
+use self::{exchange::Exchange, state::State};
 use super::{
     EngineError,
     body::{AnswerBody, BodyError, RequestBody},
@@ -47,9 +49,10 @@ use crate::refusal;
 type GuestResponse = Result<Response<HyperOutgoingBody>, ErrorCode>;
 type Run = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>;
 
-/// Runs a component that exports `wasi:http/incoming-handler`.
+/// Runs a component that exports `wasi:http/incoming-handler`, and `sekisho:vault/exchange` if it is ours.
 pub struct ComponentEngine {
     proxy: ProxyPre<State>,
+    exchange: Option<Exchange>,
     sandbox: Sandbox,
     places: Arc<Semaphore>,
     /// The part of the places that writes may take, who wait for the account while they hold one: reads go on however
@@ -61,6 +64,7 @@ pub struct ComponentEngine {
 /// A component that is ready to answer.
 pub(crate) struct Prepared {
     proxy: ProxyPre<State>,
+    exchange: Option<Exchange>,
     sandbox: Sandbox,
 }
 
@@ -73,7 +77,11 @@ impl Prepared {
     ) -> Result<Self, EngineError> {
         let proxy = prepare(wasm, &sandbox, directory)
             .map_err(|error| EngineError(format!("{error:#}")))?;
-        Ok(Self { proxy, sandbox })
+        Ok(Self {
+            exchange: Exchange::of(proxy.instance_pre()),
+            proxy,
+            sandbox,
+        })
     }
 }
 
@@ -90,9 +98,14 @@ impl ComponentEngine {
 
     /// From a component that was made ready before there was anything to serve.
     pub(crate) fn of(prepared: Prepared, backing: Arc<Backing>) -> Self {
-        let Prepared { proxy, sandbox } = prepared;
+        let Prepared {
+            proxy,
+            exchange,
+            sandbox,
+        } = prepared;
         Self {
             proxy,
+            exchange,
             places: Arc::new(Semaphore::new(sandbox.instances as usize)),
             for_writes: Arc::new(Semaphore::new(places_for_writes(sandbox.instances))),
             sandbox,
@@ -110,21 +123,47 @@ impl ComponentEngine {
         (most.saturating_sub(self.places.available_permits()), most)
     }
 
-    pub(super) async fn answer(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
+    pub(super) async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        asked: Option<&Route>,
+    ) -> Response<AnswerBody> {
         let Some(place) = self.admit(is_write(&request)).await else {
             return refusal::refuse(&refusal::busy(), &*self.backing.random);
         };
-        let (sender, receiver) = oneshot::channel();
         let link = Link::new(Arc::clone(&self.backing));
         let reason = link.reason();
-        let guest = match self.start(request, link, sender, place) {
-            Ok(guest) => guest,
-            Err(error) => return self.broken(&error),
+        let response = match self.as_a_whole(request, asked) {
+            Ok((exchange, request)) => exchange.run(self.store(link), request, place).await,
+            Err(request) => match self.start(request, link, place) {
+                Ok((guest, receiver)) => drive(guest, receiver).await,
+                Err(error) => Err(error),
+            },
         };
-        let response = drive(guest, receiver)
-            .await
-            .unwrap_or_else(|error| self.broken(&error));
+        let response = response.unwrap_or_else(|error| self.broken(&error));
         refusal::explained(response, &reason, &*self.backing.random)
+    }
+
+    /// The request, if its answer is short and the guest can be asked for it as a value.
+    #[allow(
+        clippy::result_large_err,
+        reason = "what does not go this way goes the other; nothing failed"
+    )]
+    fn as_a_whole(
+        &self,
+        request: Request<RequestBody>,
+        asked: Option<&Route>,
+    ) -> Result<(&Exchange, Request<Vec<u8>>), Request<RequestBody>> {
+        let Some(exchange) = &self.exchange else {
+            return Err(request);
+        };
+        let query = request.uri().query();
+        let is_short = asked.is_none_or(|asked| asked.is_short(query));
+        let (head, body) = request.into_parts();
+        match body {
+            RequestBody::Whole(body) if is_short => Ok((exchange, Request::from_parts(head, body))),
+            body => Err(Request::from_parts(head, body)),
+        }
     }
 
     fn broken(&self, error: &wasmtime::Error) -> Response<AnswerBody> {
@@ -147,13 +186,8 @@ impl ComponentEngine {
             .ok()?
     }
 
-    fn start(
-        &self,
-        request: Request<RequestBody>,
-        link: Link,
-        sender: oneshot::Sender<GuestResponse>,
-        place: Place,
-    ) -> wasmtime::Result<Run> {
+    /// What a guest runs in, with its limits.
+    fn store(&self, link: Link) -> Store<State> {
         let state = State::new(link, &self.sandbox);
         let mut store = Store::new(self.proxy.engine(), state);
         store.limiter(|state| &mut state.limits);
@@ -172,20 +206,32 @@ impl ComponentEngine {
                 UpdateDeadline::Yield(1)
             })
         });
+        store
+    }
+
+    fn start(
+        &self,
+        request: Request<RequestBody>,
+        link: Link,
+        place: Place,
+    ) -> wasmtime::Result<(Run, oneshot::Receiver<GuestResponse>)> {
+        let mut store = self.store(link);
+        let (sender, receiver) = oneshot::channel();
         let broken = |BodyError| wasmtime_wasi_http::Error::HttpProtocolError;
         let request = with_authority(request).map(|body| body.pieces().map_err(broken));
         let mut http = store.data_mut().http();
         let request = http.new_incoming_request(Scheme::Http, request)?;
         let out = http.new_response_outparam(sender)?;
         let proxy = self.proxy.clone();
-        Ok(Box::pin(async move {
+        let run = async move {
             let _place = place;
             let guest = proxy.instantiate_async(&mut store).await?;
             guest
                 .wasi_http_incoming_handler()
                 .call_handle(&mut store, request, out)
                 .await
-        }))
+        };
+        Ok((Box::pin(run), receiver))
     }
 }
 

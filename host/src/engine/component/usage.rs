@@ -5,7 +5,8 @@ mod convert;
 #[path = "../../../../wit/convert/event.rs"]
 mod event;
 
-use sekisho_core::rest::Usage;
+use http::HeaderMap;
+use sekisho_core::rest::{Caller, Usage};
 
 use super::bindings::{request, usage as wit};
 use crate::engine::link::Link;
@@ -24,6 +25,22 @@ impl wit::Host for Link {
 
     fn checked(&mut self, verdict: wit::Verdict) {
         Usage::checked(self, convert::verdict(verdict));
+    }
+}
+
+/// Notes that came with an answer, of whoever asked with these headers.
+pub(super) fn note_all(
+    link: &Link,
+    asked_with: &HeaderMap,
+    checked: Option<wit::Verdict>,
+    accesses: Vec<wit::Event>,
+) {
+    if let Some(verdict) = checked {
+        Usage::checked(link, convert::verdict(verdict));
+    }
+    for mut event in accesses.into_iter().filter_map(event::parse) {
+        event.caller = Caller::of(asked_with, &event.caller.request_id);
+        Usage::note(link, event);
     }
 }
 

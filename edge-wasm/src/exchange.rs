@@ -1,0 +1,65 @@
+//! The export `sekisho:vault/exchange`: a request and its answer as values, for a runtime that has them at hand.
+
+use std::mem;
+
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use sekisho_core::{
+    rest::{self, Ports},
+    time::Timestamp,
+};
+
+use crate::{
+    Edge,
+    bindings::exports::sekisho::vault::exchange::{self as wit, Guest},
+    records::Imported,
+    rng::HostRandom,
+    usage::Collected,
+};
+
+impl Guest for Edge {
+    fn answer(request: wit::Request) -> Result<wit::Response, ()> {
+        let (imported, notes) = (Imported::default(), Collected::default());
+        let mut ports = Ports {
+            records: &imported,
+            usage: &notes,
+            now: Timestamp::from_millis(request.at),
+            rng: &mut HostRandom,
+        };
+        let request = taken(request).ok_or(())?;
+        let (head, mut body) = rest::answer(&request, &mut ports).into_parts();
+        let mut whole = body.take_full().unwrap_or_default();
+        while let Some(piece) = body.next_chunk(&imported).map_err(drop)? {
+            whole.extend_from_slice(&piece);
+        }
+        let headers = head.headers.iter();
+        Ok(wit::Response {
+            status: head.status.as_u16(),
+            headers: headers
+                .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_owned()))
+                .collect(),
+            body: mem::take(&mut whole),
+            checked: notes.checked.take(),
+            accesses: notes.accesses.take(),
+        })
+    }
+}
+
+/// None if the runtime hands out what is no request.
+fn taken(given: wit::Request) -> Option<Request<Vec<u8>>> {
+    let mut request = Request::new(given.body);
+    *request.method_mut() = Method::from_bytes(given.method.as_bytes()).ok()?;
+    *request.uri_mut() = Uri::try_from(given.target).ok()?;
+    *request.headers_mut() = headers(given.headers)?;
+    Some(request)
+}
+
+fn headers(given: Vec<(String, Vec<u8>)>) -> Option<HeaderMap> {
+    let mut map = HeaderMap::with_capacity(given.len());
+    for (name, value) in given {
+        let mut read = rest::HEADERS_READ.iter();
+        if let Some(name) = read.find(|read| read.as_str() == name) {
+            map.append(name, HeaderValue::try_from(value).ok()?);
+        }
+    }
+    Some(map)
+}

@@ -1,0 +1,96 @@
+//! The export `sekisho:vault/exchange`: one call in, one answer out.
+//!
+//! To carry the same over `wasi:http` costs two dozen calls across the border, most of what a short read costs.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request};
+use sekisho_core::rest::{self, Caller};
+use wasmtime::{Store, component::InstancePre};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{
+    Place,
+    bindings::exchange::{self as wit, GuestIndices},
+    state::State,
+    usage,
+};
+use crate::engine::body::AnswerBody;
+
+/// Where a component has that export.
+#[derive(Clone)]
+pub(super) struct Exchange {
+    instance: InstancePre<State>,
+    indices: GuestIndices,
+}
+
+impl Exchange {
+    /// None if it has not.
+    pub(super) fn of(instance: &InstancePre<State>) -> Option<Self> {
+        Some(Self {
+            indices: GuestIndices::new(instance).ok()?,
+            instance: instance.clone(),
+        })
+    }
+
+    /// Asks a fresh instance, which is gone when this is done.
+    pub(super) async fn run(
+        &self,
+        mut store: Store<State>,
+        request: Request<Vec<u8>>,
+        _place: Place,
+    ) -> wasmtime::Result<Response<AnswerBody>> {
+        let at = store.data().link.backing().clock.now().millis();
+        let (head, body) = request.into_parts();
+        let instance = self.instance.instantiate_async(&mut store).await?;
+        let guest = self.indices.load(&mut store, &instance)?;
+        let mut given = given(&head, body, at);
+        let answer = guest.call_answer(&mut store, &given).await;
+        wipe(&mut given);
+        let answer = answer?.map_err(|()| wasmtime::format_err!("the guest gave up"))?;
+        usage::note_all(
+            &store.data().link,
+            &head.headers,
+            answer.checked,
+            answer.accesses,
+        );
+        let mut response = Response::new(AnswerBody::Whole(Bytes::from_owner(Zeroizing::new(
+            answer.body,
+        ))));
+        *response.status_mut() = StatusCode::from_u16(answer.status)?;
+        *response.headers_mut() = headers(answer.headers)?;
+        Ok(response)
+    }
+}
+
+/// As the interface spells it, with those headers that core reads; but for what is only to be noted, which is known here.
+fn given(head: &request::Parts, body: Vec<u8>, at: u64) -> wit::Request {
+    let target = head.uri.path_and_query();
+    let read = head
+        .headers
+        .iter()
+        .filter(|(name, _)| rest::HEADERS_READ.contains(name) && !Caller::HEADERS.contains(name));
+    let read = read.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_owned()));
+    wit::Request {
+        method: head.method.as_str().to_owned(),
+        target: target.map_or("/", |target| target.as_str()).to_owned(),
+        headers: read.collect(),
+        body,
+        at,
+    }
+}
+
+/// The bearer is among the headers, secrets may be in the body.
+fn wipe(given: &mut wit::Request) {
+    for (_, value) in &mut given.headers {
+        value.zeroize();
+    }
+    given.body.zeroize();
+}
+
+fn headers(answered: Vec<(String, Vec<u8>)>) -> wasmtime::Result<HeaderMap> {
+    let mut map = HeaderMap::with_capacity(answered.len());
+    for (name, value) in answered {
+        map.append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+    }
+    Ok(map)
+}
