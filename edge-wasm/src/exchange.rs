@@ -1,4 +1,7 @@
 //! The export `sekisho:vault/exchange`: a request and its answer as values, for a runtime that has them at hand.
+//!
+//! What is opened leaves in a value that the generated glue frees and does not wipe: whoever calls this takes an instance
+//! for each request, so that its memory goes with it. The handler of `wasi:http` wipes.
 
 use std::mem;
 

@@ -188,6 +188,7 @@ pub type Response = HttpResponse<Body>;
 
 /// Answers one request whose body is all there. Never panics, never fails: every refusal is an answer too. A carrier
 /// that may get uploads asks [`intake`] first.
+// The component calls it from two places, and has no room for it twice.
 #[inline(never)]
 pub fn answer(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Response {
     let request_id = request_id(request, ports.rng);

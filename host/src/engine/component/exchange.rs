@@ -32,12 +32,12 @@ impl Exchange {
         })
     }
 
-    /// Asks a fresh instance, which is gone when this is done.
+    /// Asks a fresh instance, which is gone when this is done, and its place free after it.
     pub(super) async fn run(
         &self,
+        _place: Place,
         mut store: Store<State>,
         request: Request<Vec<u8>>,
-        _place: Place,
     ) -> wasmtime::Result<Response<AnswerBody>> {
         let at = store.data().link.backing().clock.now().millis();
         let (head, body) = request.into_parts();

@@ -134,7 +134,7 @@ impl ComponentEngine {
         let link = Link::new(Arc::clone(&self.backing));
         let reason = link.reason();
         let response = match self.as_a_whole(request, asked) {
-            Ok((exchange, request)) => exchange.run(self.store(link), request, place).await,
+            Ok((exchange, request)) => exchange.run(place, self.store(link), request).await,
             Err(request) => match self.start(request, link, place) {
                 Ok((guest, receiver)) => drive(guest, receiver).await,
                 Err(error) => Err(error),
@@ -224,7 +224,9 @@ impl ComponentEngine {
         let out = http.new_response_outparam(sender)?;
         let proxy = self.proxy.clone();
         let run = async move {
+            // In this order, for the place is free only when the instance is gone.
             let _place = place;
+            let mut store = store;
             let guest = proxy.instantiate_async(&mut store).await?;
             guest
                 .wasi_http_incoming_handler()

@@ -27,15 +27,14 @@ impl wit::Host for Link {
         item: Option<String>,
     ) -> wit::Foreseen {
         let token = TokenId::parse(&token).ok();
-        let place = vault.zip(item);
-        let place = place.and_then(|(vault, item)| to::place(&vault, &item).ok());
-        let item = place.and_then(|(vault, item)| self.shared_item(&vault, &item).ok());
+        let token = token.and_then(|id| self.shared_token(&id).ok());
+        let named = vault.zip(item).filter(|_| token.is_some());
+        let named = named.and_then(|(vault, item)| place(&vault, &item).ok());
+        let item = named.and_then(|(vault, item)| self.shared_item(&vault, &item).ok());
         let item = item.filter(|item| item.details.as_bytes().len() <= MOST_FORESEEN);
         wit::Foreseen {
             head: self.head().ok().map(|head| to::head(&head)),
-            token: token
-                .and_then(|id| self.shared_token(&id).ok())
-                .map(|token| to::token(&token)),
+            token: token.map(|token| to::token(&token)),
             details: item.map(|item| to::part(details_of(&item))),
         }
     }
