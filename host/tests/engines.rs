@@ -188,12 +188,14 @@ async fn a_long_list_needs_little_more_memory_than_its_bytes() {
     let answers = tokio::task::spawn_blocking(move || {
         let mut client = Client::connect(addr);
         let items = format!("/v1/vaults/{}/items", asked.vault);
+        let matched = format!("{items}?filter=title%20pr");
         let filtered = format!("{items}?filter=tag%20eq%20%22none%22");
-        [items, filtered].map(|path| client.get(&path, &asked.token))
+        [items, matched, filtered].map(|path| client.get(&path, &asked.token))
     });
-    let [all, none] = answers.await.unwrap();
+    let [all, matched, none] = answers.await.unwrap();
     host.shutdown().await;
     assert_eq!(all.status, 200, "{}", all.describe());
     assert_eq!(all.json().as_array().unwrap().len(), ITEMS);
+    assert!(matched.body == all.body, "{}", matched.status);
     assert_eq!((none.status, none.body.as_slice()), (200, &b"[]"[..]));
 }

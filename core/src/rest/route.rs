@@ -112,14 +112,13 @@ impl Route {
         }
     }
 
-    /// Whether its answer is short as a rule, so that a carrier may take it in one piece: it shows one record, those of few
-    /// that a filter lets through, or says no.
-    pub fn is_short(&self, query: Option<&str>) -> bool {
-        match self {
-            Self::Items(_) => query.is_some_and(|query| query.contains("filter=")),
-            Self::Content(..) | Self::Activity | Self::Batch | Self::OpenApi => false,
-            _ => true,
-        }
+    /// Whether its answer is in one piece, so that a carrier may take it as one: no list of items, which a filter need not
+    /// make short, and no file.
+    pub const fn is_short(&self) -> bool {
+        !matches!(
+            self,
+            Self::Items(_) | Self::Content(..) | Self::Activity | Self::Batch | Self::OpenApi
+        )
     }
 
     /// Which vault and which item its path names.

@@ -3,7 +3,7 @@
 //! To carry the same over `wasi:http` costs two dozen calls across the border, most of what a short read costs.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
 use sekisho_core::rest::{self, Caller};
 use wasmtime::{Store, component::InstancePre};
 use zeroize::{Zeroize, Zeroizing};
@@ -17,7 +17,6 @@ use super::{
 use crate::engine::body::AnswerBody;
 
 /// Where a component has that export.
-#[derive(Clone)]
 pub(super) struct Exchange {
     instance: InstancePre<State>,
     indices: GuestIndices,
@@ -37,13 +36,13 @@ impl Exchange {
         &self,
         _place: Place,
         mut store: Store<State>,
-        request: Request<Vec<u8>>,
+        head: &request::Parts,
+        body: Vec<u8>,
     ) -> wasmtime::Result<Response<AnswerBody>> {
         let at = store.data().link.backing().clock.now().millis();
-        let (head, body) = request.into_parts();
         let instance = self.instance.instantiate_async(&mut store).await?;
         let guest = self.indices.load(&mut store, &instance)?;
-        let mut given = given(&head, body, at);
+        let mut given = given(head, body, at);
         let answer = guest.call_answer(&mut store, &given).await;
         wipe(&mut given);
         let answer = answer?.map_err(|()| wasmtime::format_err!("the guest gave up"))?;

@@ -64,7 +64,6 @@ pub struct ComponentEngine {
 /// A component that is ready to answer.
 pub(crate) struct Prepared {
     proxy: ProxyPre<State>,
-    exchange: Option<Exchange>,
     sandbox: Sandbox,
 }
 
@@ -77,11 +76,7 @@ impl Prepared {
     ) -> Result<Self, EngineError> {
         let proxy = prepare(wasm, &sandbox, directory)
             .map_err(|error| EngineError(format!("{error:#}")))?;
-        Ok(Self {
-            exchange: Exchange::of(proxy.instance_pre()),
-            proxy,
-            sandbox,
-        })
+        Ok(Self { proxy, sandbox })
     }
 }
 
@@ -98,14 +93,10 @@ impl ComponentEngine {
 
     /// From a component that was made ready before there was anything to serve.
     pub(crate) fn of(prepared: Prepared, backing: Arc<Backing>) -> Self {
-        let Prepared {
-            proxy,
-            exchange,
-            sandbox,
-        } = prepared;
+        let Prepared { proxy, sandbox } = prepared;
         Self {
+            exchange: Exchange::of(proxy.instance_pre()),
             proxy,
-            exchange,
             places: Arc::new(Semaphore::new(sandbox.instances as usize)),
             for_writes: Arc::new(Semaphore::new(places_for_writes(sandbox.instances))),
             sandbox,
@@ -133,37 +124,20 @@ impl ComponentEngine {
         };
         let link = Link::new(Arc::clone(&self.backing));
         let reason = link.reason();
-        let response = match self.as_a_whole(request, asked) {
-            Ok((exchange, request)) => exchange.run(place, self.store(link), request).await,
-            Err(request) => match self.start(request, link, place) {
+        let exchange = self.exchange.as_ref();
+        let exchange = exchange.filter(|_| asked.is_none_or(Route::is_short));
+        let (head, body) = request.into_parts();
+        let response = match (exchange, body) {
+            (Some(exchange), RequestBody::Whole(body)) => {
+                exchange.run(place, self.store(link), &head, body).await
+            }
+            (_, body) => match self.start(Request::from_parts(head, body), link, place) {
                 Ok((guest, receiver)) => drive(guest, receiver).await,
                 Err(error) => Err(error),
             },
         };
         let response = response.unwrap_or_else(|error| self.broken(&error));
         refusal::explained(response, &reason, &*self.backing.random)
-    }
-
-    /// The request, if its answer is short and the guest can be asked for it as a value.
-    #[allow(
-        clippy::result_large_err,
-        reason = "what does not go this way goes the other; nothing failed"
-    )]
-    fn as_a_whole(
-        &self,
-        request: Request<RequestBody>,
-        asked: Option<&Route>,
-    ) -> Result<(&Exchange, Request<Vec<u8>>), Request<RequestBody>> {
-        let Some(exchange) = &self.exchange else {
-            return Err(request);
-        };
-        let query = request.uri().query();
-        let is_short = asked.is_none_or(|asked| asked.is_short(query));
-        let (head, body) = request.into_parts();
-        match body {
-            RequestBody::Whole(body) if is_short => Ok((exchange, Request::from_parts(head, body))),
-            body => Err(Request::from_parts(head, body)),
-        }
     }
 
     fn broken(&self, error: &wasmtime::Error) -> Response<AnswerBody> {
