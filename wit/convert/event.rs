@@ -3,7 +3,7 @@
 
 use sekisho_core::{
     id::{ItemId, TokenId, VaultId},
-    rest::{Action, Caller, Peer, UsageEvent},
+    rest::{Action, Caller, UsageEvent},
     time::Timestamp,
 };
 
@@ -27,7 +27,7 @@ pub(super) fn parse(event: wit::Event) -> Option<UsageEvent> {
         caller: Caller {
             request_id: event.request_id,
             user_agent: event.user_agent,
-            peer: Peer::parse(&event.peer),
+            peer: event.peer.parse().ok(),
         },
     })
 }
@@ -52,7 +52,7 @@ pub(super) fn print(event: UsageEvent) -> wit::Event {
         peer: event
             .caller
             .peer
-            .map(|peer| peer.as_str().to_owned())
+            .map(|peer| peer.to_string())
             .unwrap_or_default(),
     }
 }

@@ -43,7 +43,7 @@ mod status;
 mod upload;
 mod write;
 
-pub use activity::{ActivityPage, ActivityQuery, Caller, PEER_HEADER, Peer};
+pub use activity::{ActivityPage, ActivityQuery, Caller, PEER_HEADER};
 pub use body::Body;
 pub use refusal::Refusal;
 pub use route::Route;
