@@ -5,7 +5,7 @@
 
 use std::mem;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use ::http::{Method, Request, Uri};
 use sekisho_core::{
     rest::{self, Ports},
     time::Timestamp,
@@ -14,6 +14,7 @@ use sekisho_core::{
 use crate::{
     Edge,
     bindings::exports::sekisho::vault::exchange::{self as wit, Guest},
+    http as carrier,
     records::Imported,
     rng::HostRandom,
     usage::Collected,
@@ -34,12 +35,9 @@ impl Guest for Edge {
         while let Some(piece) = body.next_chunk(&imported).map_err(drop)? {
             whole.extend_from_slice(&piece);
         }
-        let headers = head.headers.iter();
         Ok(wit::Response {
             status: head.status.as_u16(),
-            headers: headers
-                .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_owned()))
-                .collect(),
+            headers: carrier::entries(&head.headers),
             body: mem::take(&mut whole),
             checked: notes.checked.take(),
             accesses: notes.accesses.take(),
@@ -52,17 +50,6 @@ fn taken(given: wit::Request) -> Option<Request<Vec<u8>>> {
     let mut request = Request::new(given.body);
     *request.method_mut() = Method::from_bytes(given.method.as_bytes()).ok()?;
     *request.uri_mut() = Uri::try_from(given.target).ok()?;
-    *request.headers_mut() = headers(given.headers)?;
+    *request.headers_mut() = carrier::headers(given.headers, &rest::HEADERS_READ).ok()?;
     Some(request)
-}
-
-fn headers(given: Vec<(String, Vec<u8>)>) -> Option<HeaderMap> {
-    let mut map = HeaderMap::with_capacity(given.len());
-    for (name, value) in given {
-        let mut read = rest::HEADERS_READ.iter();
-        if let Some(name) = read.find(|read| read.as_str() == name) {
-            map.append(name, HeaderValue::try_from(value).ok()?);
-        }
-    }
-    Some(map)
 }

@@ -29,7 +29,7 @@ pub(crate) fn head(
     let mut taken = Request::new(());
     *taken.method_mut() = method(request.method())?;
     *taken.uri_mut() = uri(request.path_with_query())?;
-    *taken.headers_mut() = headers(&request.headers(), wanted)?;
+    *taken.headers_mut() = headers(request.headers().entries(), wanted)?;
     Ok(taken)
 }
 
@@ -105,9 +105,13 @@ fn uri(path_with_query: Option<String>) -> Result<Uri, ErrorCode> {
     }
 }
 
-fn headers(fields: &Fields, wanted: &[HeaderName]) -> Result<HeaderMap, ErrorCode> {
+/// Those of a request's headers that are `wanted`.
+pub(crate) fn headers(
+    given: Vec<(String, Vec<u8>)>,
+    wanted: &[HeaderName],
+) -> Result<HeaderMap, ErrorCode> {
     let mut map = HeaderMap::new();
-    for (name, value) in fields.entries() {
+    for (name, value) in given {
         let is_this = |wanted: &&HeaderName| wanted.as_str().eq_ignore_ascii_case(&name);
         if let Some(name) = wanted.iter().find(is_this) {
             let value = HeaderValue::try_from(value).map_err(|_| ErrorCode::HttpProtocolError)?;
@@ -152,17 +156,20 @@ pub(crate) fn send<Piece: AsRef<[u8]>, Fault>(
 }
 
 fn begin(head: &response::Parts) -> Option<OutgoingResponse> {
-    let entries: Vec<_> = head
-        .headers
-        .iter()
-        .filter(|(name, _)| !is_hop_by_hop(name))
-        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_owned()))
-        .collect();
-    let response = OutgoingResponse::new(Fields::from_list(&entries).ok()?);
+    let response = OutgoingResponse::new(Fields::from_list(&entries(&head.headers)).ok()?);
     if head.status != StatusCode::OK {
         response.set_status_code(head.status.as_u16()).ok()?;
     }
     Some(response)
+}
+
+/// An answer's headers, as they go out.
+pub(crate) fn entries(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    headers
+        .iter()
+        .filter(|(name, _)| !is_hop_by_hop(name))
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_owned()))
+        .collect()
 }
 
 /// Headers that belong to one connection and are the runtime's own business (RFC 9110 §7.6.1).

@@ -41,12 +41,6 @@ struct AtHand {
     details: Option<(VaultId, wit::PartRecord)>,
 }
 
-impl Imported {
-    fn take<T>(&self, which: impl FnOnce(&mut AtHand) -> Option<T>) -> Option<T> {
-        which(&mut self.at_hand.borrow_mut())
-    }
-}
-
 impl Records for Imported {
     fn foresee(&self, token: &TokenId, vault: Option<&VaultId>, item: Option<&ItemId>) {
         let (place, item) = (vault.map(VaultId::as_str), item.map(ItemId::as_str));
@@ -59,11 +53,9 @@ impl Records for Imported {
     }
 
     fn head(&self) -> Result<Head, Fault> {
-        let at_hand = self.take(|at_hand| at_hand.head.take());
-        at_hand
-            .map_or_else(wit::get_head, Ok)
-            .map_err(fault)
-            .and_then(head)
+        let at_hand = self.at_hand.borrow_mut().head.take();
+        let given = at_hand.map_or_else(wit::get_head, Ok);
+        given.map_err(fault).and_then(head)
     }
 
     fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, Fault> {
@@ -72,7 +64,8 @@ impl Records for Imported {
     }
 
     fn token(&self, id: &TokenId) -> Result<TokenRecord, Fault> {
-        let at_hand = self.take(|at_hand| at_hand.token.take_if(|token| token.id == id.as_str()));
+        let is_it = |token: &mut wit::TokenRecord| token.id == id.as_str();
+        let at_hand = self.at_hand.borrow_mut().token.take_if(is_it);
         let token = at_hand.map_or_else(|| wit::token(id.as_str()), Ok);
         token.map_err(fault).and_then(whole_token)
     }
@@ -104,11 +97,12 @@ impl Records for Imported {
     }
 
     fn details(&self, vault: &VaultId, item: &ItemId) -> Result<PartRecord, Fault> {
-        let at_hand = self.take(|at_hand| {
-            let details = &mut at_hand.details;
-            Some(details.take_if(|details| is_of(details, vault, item))?.1)
-        });
-        let details = at_hand.map_or_else(|| wit::details(vault.as_str(), item.as_str()), Ok);
+        let is_it = |details: &mut (VaultId, wit::PartRecord)| is_of(details, vault, item);
+        let at_hand = self.at_hand.borrow_mut().details.take_if(is_it);
+        let details = at_hand.map_or_else(
+            || wit::details(vault.as_str(), item.as_str()),
+            |(_, details)| Ok(details),
+        );
         details.map_err(fault).and_then(part)
     }
 

@@ -1,4 +1,6 @@
 //! base64url without padding (RFC 4648 §5), in constant time: keys and tokens are written so.
+//!
+//! Not inlined, because it would be compiled for size where its caller is (ADR 0023).
 
 use alloc::{string::String, vec::Vec};
 

@@ -157,8 +157,8 @@ impl Feed {
         };
         if asked.writes() && !self.config.writes {
             // A client that still sends when the connection closes may never see why.
-            let taken = self.taken(request).await;
-            return said(Err(taken.err().unwrap_or(Fault::ReadOnly)));
+            let _ = self.taken(request).await;
+            return said(Err(Fault::ReadOnly));
         }
         said(self.do_it(asked, request).await)
     }
@@ -223,6 +223,7 @@ impl Feed {
         serde_json::from_slice(&body).map_err(|_| Fault::Refused)
     }
 
+    /// A body, all of it.
     async fn taken(&self, request: Request<Incoming>) -> Result<Bytes, Fault> {
         let body = Limited::new(request.into_body(), MOST).collect();
         let body = tokio::time::timeout(self.body_time, body)
