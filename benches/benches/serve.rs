@@ -11,7 +11,7 @@ use sekisho_benches::{
     upstream::Account,
 };
 use sekisho_edge_artifact::{HELLO_WASM, LEAST_WASM};
-use sekisho_host::engine::EngineKind;
+use sekisho_host::{HostConfig, engine::EngineKind};
 
 const ROUNDS: usize = 7;
 const TIME: Duration = Duration::from_millis(1000);
@@ -21,10 +21,15 @@ const HEARTBEAT: &[u8] = b"GET /heartbeat HTTP/1.1\r\nhost: localhost\r\n\r\n";
 fn main() {
     println!("\n== serve: an item of 1 KB by its id, one server thread, 16 connections ==");
     let bare = Server::hyper_hello();
-    let (hello, _) = host(EngineKind::Component, Some(HELLO_WASM));
-    let (least, _) = host(EngineKind::Component, Some(LEAST_WASM));
-    let (component, request) = host(EngineKind::Component, None);
-    let (native, native_request) = host(EngineKind::Native, None);
+    let (hello, _) = host(EngineKind::Component, |config| {
+        config.component = Some(HELLO_WASM.to_vec());
+    });
+    let (least, _) = host(EngineKind::Component, |config| {
+        config.component = Some(LEAST_WASM.to_vec());
+    });
+    let (component, request) = host(EngineKind::Component, |_| {});
+    let (forgetful, first_request) = host(EngineKind::Component, |config| config.sandbox.kept = 0);
+    let (native, native_request) = host(EngineKind::Native, |_| {});
     let at = |server: &Server, request: &[u8]| {
         let (addr, requests) = (server.addr, [request.to_vec()]);
         move || load(addr, &requests, 200, TIME)
@@ -34,15 +39,20 @@ fn main() {
         Row::new("hello component", at(&hello, &request)),
         Row::new("ciphers and an answer alone", at(&least, &request)),
         Row::new("component engine", at(&component, &request)),
+        Row::new("component: nothing kept", at(&forgetful, &first_request)),
         Row::new("component: a heartbeat", at(&component, HEARTBEAT)),
         Row::new("native engine", at(&native, &native_request)),
     ];
     rounds(&mut rows, ROUNDS);
-    let [bare, hello, least, component, heartbeat, native] = &rows;
+    let [bare, hello, least, component, forgetful, heartbeat, native] = &rows;
     at_least(
         "component engine ÷ hello component",
         component.ratio(hello),
         0.6,
+    );
+    aside(
+        "component engine, nothing kept (ADR 0025) ÷ hello component",
+        forgetful.ratio(hello),
     );
     aside(
         "what no read can do without ÷ hello component",
@@ -55,10 +65,10 @@ fn main() {
     at_least("native engine ÷ bare hyper hello", native.ratio(bare), 0.3);
 }
 
-fn host(engine: EngineKind, instead: Option<&[u8]>) -> (Server, Vec<u8>) {
+fn host(engine: EngineKind, change: impl FnOnce(&mut HostConfig)) -> (Server, Vec<u8>) {
     let account = Arc::new(Account::new(ITEMS, 0));
     let mut config = config(&account, engine, None);
-    config.component = instead.map(<[u8]>::to_vec);
+    change(&mut config);
     let request = get(&account.item_path(ITEMS / 2), &account.token, "");
     (Server::host(config), request)
 }

@@ -310,6 +310,11 @@ impl Grant {
         self.record.id
     }
 
+    /// When it ends, if ever.
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        self.record.expires_at
+    }
+
     /// The vaults in scope, readable or not.
     pub fn grants(&self) -> &[TokenGrant] {
         &self.record.grants

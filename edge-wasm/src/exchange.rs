@@ -7,7 +7,7 @@ use std::mem;
 
 use ::http::{Method, Request, Uri};
 use sekisho_core::{
-    rest::{self, Ports},
+    rest::{self, Before, Kept, Ports},
     time::Timestamp,
 };
 
@@ -29,8 +29,9 @@ impl Guest for Edge {
             now: Timestamp::from_millis(request.at),
             rng: &mut HostRandom,
         };
-        let request = taken(request).ok_or(())?;
-        let (head, mut body) = rest::answer(&request, &mut ports).into_parts();
+        let (request, before) = taken(request).ok_or(())?;
+        let (response, kept) = rest::answer_again(&request, before, &mut ports);
+        let (head, mut body) = response.into_parts();
         let mut whole = body.take_full().unwrap_or_default();
         while let Some(piece) = body.next_chunk(&imported).map_err(drop)? {
             whole.extend_from_slice(&piece);
@@ -41,15 +42,21 @@ impl Guest for Edge {
             body: mem::take(&mut whole),
             checked: notes.checked.take(),
             accesses: notes.accesses.take(),
+            kept: kept.map(Kept::into_bytes),
         })
     }
 }
 
 /// None if the runtime hands out what is no request.
-fn taken(given: wit::Request) -> Option<Request<Vec<u8>>> {
+fn taken(given: wit::Request) -> Option<(Request<Vec<u8>>, Before)> {
     let mut request = Request::new(given.body);
     *request.method_mut() = Method::from_bytes(given.method.as_bytes()).ok()?;
     *request.uri_mut() = Uri::try_from(given.target).ok()?;
     *request.headers_mut() = carrier::headers(given.headers, &rest::HEADERS_READ).ok()?;
-    Some(request)
+    let before = match given.before {
+        wit::Before::Never => Before::Never,
+        wit::Before::Answered => Before::Answered,
+        wit::Before::Kept(bytes) => Before::Kept(Kept::from_bytes(bytes)),
+    };
+    Some((request, before))
 }

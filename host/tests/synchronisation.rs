@@ -4,6 +4,7 @@
 mod common;
 
 use std::{
+    cell::Cell,
     fs,
     path::Path,
     sync::{
@@ -18,6 +19,7 @@ use sekisho_core::{
     cache::Snapshot,
     id::{FileId, ItemId, VaultId},
     records::{DeleteRequest, Fault, PutChunkRequest, PutRequest},
+    rest::{Action, UsageEvent},
     sync::{FeedPage, Incoming},
 };
 use sekisho_host::{
@@ -298,6 +300,73 @@ async fn a_write_is_read_and_a_revocation_is_seen_at_once() {
     .await
     .unwrap();
     host.shutdown().await;
+}
+
+/// What is read again and again is kept sealed for its reader (ADR 25), and shows every change all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_for_a_reader_follows_every_change() {
+    const READS: usize = 4;
+    let account = Arc::new(MemoryAccount::new(3));
+    let host = start(config(&account, EngineKind::Component, None)).await;
+    let (addr, asked) = (host.addr(), Arc::clone(&account));
+    let reads = tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect(addr);
+        let [id, gone, ..] = asked.items()[..] else {
+            panic!("three items")
+        };
+        let of = |id| format!("/v1/vaults/{}/items/{id}", asked.vault);
+        let [path, gone_path] = [of(id), of(gone)];
+        let met = |client: &mut Client| {
+            let page = client.get("/metrics", "nobody asks").body;
+            let page = String::from_utf8(page).unwrap();
+            let line = page
+                .lines()
+                .find_map(|line| line.strip_prefix("sekisho_kept_answers_total "));
+            line.unwrap().parse::<usize>().unwrap()
+        };
+        let reads = Cell::new(0);
+        let get = |client: &mut Client, path: &str| {
+            let answer = client.get(path, &asked.token);
+            reads.set(reads.get() + usize::from(answer.status == 200));
+            answer
+        };
+        let read = |client: &mut Client, path: &str| {
+            let answers: Vec<_> = (0..READS).map(|_| get(client, path)).collect();
+            let bodies: Vec<_> = answers.iter().map(|answer| &answer.body).collect();
+            assert!(answers[0].status == 200 && bodies.iter().all(|body| *body == bodies[0]));
+            answers[0].json()["title"].as_str().unwrap().to_owned()
+        };
+        for n in 1..=3 {
+            let title = format!("Title {n}");
+            let body = format!(
+                r#"{{"id":"{id}","vault":{{"id":"{}"}},"title":"{title}","category":"SECURE_NOTE"}}"#,
+                asked.vault
+            );
+            let put = client.send("PUT", &path, &asked.token, Some(&body));
+            assert_eq!(put.status, 200, "{put:?}");
+            assert_eq!(read(&mut client, &path), title);
+            // The first is answered, the second kept, the third meets it, unless the records are replaced in between.
+            let before = met(&mut client);
+            eventually("kept", || {
+                assert_eq!(read(&mut client, &path), title);
+                met(&mut client) > before
+            });
+        }
+        read(&mut client, &gone_path);
+        asked.remove(gone);
+        eventually("removed", || get(&mut client, &gone_path).status == 404);
+        read(&mut client, &path);
+        asked.revoke();
+        eventually("revoked", || get(&mut client, &path).status == 401);
+        for _ in 0..READS {
+            assert_eq!(get(&mut client, &path).status, 401);
+        }
+        reads.get()
+    });
+    let reads = reads.await.unwrap();
+    host.shutdown().await;
+    let is_read = |event: &&UsageEvent| event.action == Action::Read && event.allowed;
+    assert_eq!(account.usage().iter().filter(is_read).count(), reads);
 }
 
 /// A token signed with a key that followed is told apart from a forged one: the host has learnt the key.

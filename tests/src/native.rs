@@ -1,10 +1,19 @@
 //! The carrier that calls `core::rest::answer` itself, over [`MemoryRecords`], with a fixed clock and seeded bytes.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use sekisho_core::{
     records::{Fault, Records},
-    rest::{ActivityPage, ActivityQuery, PEER_HEADER, Ports, Usage, UsageEvent, answer},
+    rest::{
+        ActivityPage, ActivityQuery, Before, Kept, PEER_HEADER, Ports, Response, Usage, UsageEvent,
+        answer, answer_again,
+    },
     time::Timestamp,
 };
 
@@ -39,8 +48,15 @@ pub struct NativeCarrier {
 }
 
 /// Every access noted.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Notes(RefCell<Vec<UsageEvent>>);
+
+impl Notes {
+    /// All of them, by time.
+    pub fn events(&self) -> Vec<UsageEvent> {
+        self.0.borrow().clone()
+    }
+}
 
 impl Usage for Notes {
     fn note(&self, event: UsageEvent) {
@@ -72,7 +88,7 @@ impl NativeCarrier {
 
     /// The accesses noted so far.
     pub fn noted(&self) -> Vec<UsageEvent> {
-        self.usage.0.borrow().clone()
+        self.usage.events()
     }
 
     /// Answers a request of the `http` crate.
@@ -106,7 +122,30 @@ pub fn try_answer_over(
         now,
         rng,
     };
-    let (head, mut body) = answer(request, &mut ports).into_parts();
+    raw(answer(request, &mut ports), records)
+}
+
+/// The same with what is remembered of the request, and with what is to be remembered of it.
+pub fn answer_again_over(
+    records: &dyn Records,
+    usage: &dyn Usage,
+    now: Timestamp,
+    rng: &mut LabelledRng,
+    request: &http::Request<Vec<u8>>,
+    before: Before,
+) -> (RawAnswer, Option<Kept>) {
+    let mut ports = Ports {
+        records,
+        usage,
+        now,
+        rng,
+    };
+    let (response, kept) = answer_again(request, before, &mut ports);
+    (raw(response, records).unwrap(), kept)
+}
+
+fn raw(response: Response, records: &dyn Records) -> Result<RawAnswer, Fault> {
+    let (head, mut body) = response.into_parts();
     let mut bytes = Vec::new();
     while let Some(chunk) = body.next_chunk(records)? {
         bytes.extend_from_slice(&chunk);
@@ -125,6 +164,68 @@ pub fn try_answer_over(
 impl Carrier for NativeCarrier {
     fn exchange(&mut self, request: &Request) -> RawAnswer {
         self.answer(&http_request(request))
+    }
+}
+
+/// Core alone, and what can be remembered of a request is: each GET is asked three times, and must be answered the same.
+#[derive(Debug, Default)]
+pub struct Remembering {
+    recalled: Arc<AtomicUsize>,
+}
+
+impl Remembering {
+    /// How many answers were of what was kept.
+    pub fn recalled(&self) -> usize {
+        self.recalled.load(Ordering::Relaxed)
+    }
+}
+
+impl Runtime for Remembering {
+    fn name(&self) -> &'static str {
+        "native, remembering"
+    }
+
+    fn start(&self, given: &Given) -> Option<Box<dyn Carrier>> {
+        Some(Box::new(RememberingCarrier {
+            carrier: NativeCarrier::new(given),
+            recalled: Arc::clone(&self.recalled),
+        }))
+    }
+}
+
+struct RememberingCarrier {
+    carrier: NativeCarrier,
+    recalled: Arc<AtomicUsize>,
+}
+
+impl Carrier for RememberingCarrier {
+    fn exchange(&mut self, request: &Request) -> RawAnswer {
+        let request = http_request(request);
+        if request.method() != http::Method::GET {
+            return self.carrier.answer(&request);
+        }
+        let NativeCarrier {
+            records,
+            usage,
+            now,
+            rng,
+        } = &mut self.carrier;
+        let ask = |usage: &Notes, rng: &mut LabelledRng, before| {
+            answer_again_over(records, usage, *now, rng, &request, before)
+        };
+        let (first, none) = ask(&usage.clone(), &mut rng.clone(), Before::Never);
+        assert_eq!(none, None);
+        let (second, kept) = ask(&usage.clone(), &mut rng.clone(), Before::Answered);
+        let before = kept.map_or(Before::Never, |kept| {
+            self.recalled.fetch_add(1, Ordering::Relaxed);
+            Before::Kept(kept)
+        });
+        let (third, none) = ask(usage, rng, before);
+        assert_eq!(none, None);
+        for again in [&second, &third] {
+            assert_eq!(first, *again);
+        }
+        third
     }
 }
 

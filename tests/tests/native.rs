@@ -5,7 +5,10 @@
     reason = "a test that panics is a test that fails"
 )]
 
-use sekisho_tests::{cases, native::Native};
+use sekisho_tests::{
+    cases,
+    native::{Native, Remembering},
+};
 
 #[test]
 fn every_case_holds() {
@@ -43,4 +46,18 @@ fn names_are_told_apart() {
         );
         assert!(file.cases.iter().all(|case| !case.steps.is_empty()));
     }
+}
+
+/// What is remembered of a request changes no answer.
+#[test]
+fn every_case_holds_for_answers_that_are_kept() {
+    let files = cases::read_all();
+    let remembering = Remembering::default();
+    let again = cases::run(&remembering, &files);
+    assert!(remembering.recalled() > 20, "{}", remembering.recalled());
+    again.unwrap();
+    let once = cases::run(&Native, &files);
+    let differences = cases::differences(&once, &again);
+    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+    assert_eq!(once.transcript.len(), again.transcript.len());
 }

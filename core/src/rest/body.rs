@@ -82,6 +82,14 @@ impl Body {
         }
     }
 
+    /// The same, to look at.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Source::Full(bytes) => bytes.as_deref().map(Vec::as_slice),
+            Source::Pieces(..) | Source::File(_) => None,
+        }
+    }
+
     /// The next piece; `None` at the end. A fault in the middle means that the connection must be broken off: the
     /// length promised cannot be kept.
     pub fn next_chunk(

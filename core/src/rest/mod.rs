@@ -32,6 +32,7 @@ mod batch;
 mod body;
 mod files;
 pub mod filter;
+mod kept;
 mod list;
 mod matching;
 mod openapi;
@@ -45,6 +46,7 @@ mod write;
 
 pub use activity::{ActivityPage, ActivityQuery, Caller, PEER_HEADER};
 pub use body::Body;
+pub use kept::{Before, Kept};
 pub use refusal::Refusal;
 pub use route::Route;
 pub use upload::{Intake, MAX_FILE, Upload, intake, is_upload};
@@ -188,13 +190,33 @@ pub type Response = HttpResponse<Body>;
 
 /// Answers one request whose body is all there. Never panics, never fails: every refusal is an answer too. A carrier
 /// that may get uploads asks [`intake`] first.
+pub fn answer(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Response {
+    answer_again(request, Before::Never, ports).0
+}
+
+/// The same for a runtime that remembers: with an answer to be kept, where it is worth it. What is remembered changes
+/// no answer.
 // The component calls it from two places, and has no room for it twice.
 #[inline(never)]
-pub fn answer(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Response {
+pub fn answer_again(
+    request: &Request<Vec<u8>>,
+    before: Before,
+    ports: &mut Ports<'_>,
+) -> (Response, Option<Kept>) {
     let request_id = request_id(request, ports.rng);
     let is_head = *request.method() == Method::HEAD;
+    let is_worth_keeping = !matches!(before, Before::Never);
+    if let Before::Kept(kept) = before
+        && let Some(reply) = kept::recall(kept, request, ports, &request_id)
+    {
+        return (respond(Ok(reply), &request_id, is_head), None);
+    }
     let reply = decide(request, ports, &request_id);
-    respond(reply, &request_id, is_head)
+    let kept = match &reply {
+        Ok(reply) if is_worth_keeping => kept::keep(reply, request, ports),
+        _ => None,
+    };
+    (respond(reply, &request_id, is_head), kept)
 }
 
 fn respond(reply: Result<Reply, Refusal>, request_id: &str, is_head: bool) -> Response {
@@ -425,6 +447,8 @@ struct Reply {
     content_type: &'static str,
     body: Body,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Of an answer that may be kept.
+    facts: Option<kept::Facts>,
 }
 
 const JSON: &str = "application/json";
@@ -444,6 +468,7 @@ impl Reply {
             content_type,
             body,
             headers: Vec::new(),
+            facts: None,
         }
     }
 

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Action, Asked, Ports, Refusal, Reply,
+    kept::Facts,
     list::Wanted,
     matching::{Case, matches},
 };
@@ -17,6 +18,7 @@ use crate::{
     item::json,
     records::{Fault, PartRecord, VaultRecord},
     seal::Kind,
+    time::Timestamp,
     token::ReadAccess,
     vault::VaultAttributes,
 };
@@ -149,20 +151,53 @@ pub(super) fn item(
 ) -> Result<Reply, Refusal> {
     let denied = |error| asked.denied(ports, Action::Read, vault, Some(*item), error);
     asked.grant.may_read(vault).map_err(denied)?;
-    let now = ports.now.seconds();
+    let facts = |item_version| {
+        Some(Facts {
+            expires_at: asked.grant.expires_at(),
+            item_version,
+            token: asked.grant.token(),
+            vault: *vault,
+            item: *item,
+        })
+    };
     if let Some(tags) = asked.header(header::IF_NONE_MATCH) {
         let version = ports.records.version(vault, item);
         let version = version.map_err(|fault| Refusal::of_item(fault, item))?;
-        if (ItemTag { version, now }).is_in(tags) {
-            return Ok(not_modified(tags));
+        if let Some(reply) = unchanged(version, ports.now, tags) {
+            let facts = facts(version);
+            return Ok(Reply { facts, ..reply });
         }
     }
     let record = details(ports, vault, item)?;
     let access = asked.grant.read(vault).map_err(denied)?;
     let (body, has_codes) = whole(asked, ports, &access, &record)?;
     let version = record.version;
-    let tag = ItemTag { version, now }.text(has_codes);
-    Ok(Reply::json(body).with(header::ETAG, &tag))
+    if has_codes {
+        let now = ports.now.seconds();
+        return Ok(shown(body, &ItemTag { version, now }.text(has_codes)));
+    }
+    Ok(Reply {
+        facts: facts(version),
+        ..shown(body, &tag(version))
+    })
+}
+
+/// 304, if the client's tags hold that of this version.
+pub(super) fn unchanged(version: u64, now: Timestamp, tags: &str) -> Option<Reply> {
+    let now = now.seconds();
+    (ItemTag { version, now })
+        .is_in(tags)
+        .then(|| not_modified(tags))
+}
+
+/// An item, as its GET shows it.
+pub(super) fn shown(body: Zeroizing<Vec<u8>>, tag: &str) -> Reply {
+    Reply::json(body).with(header::ETAG, tag)
+}
+
+/// The entity tag of an item without one-time codes.
+pub(super) fn tag(version: u64) -> String {
+    format!("\"{version}\"")
 }
 
 pub(super) fn details(
@@ -204,7 +239,7 @@ impl ItemTag {
         if has_codes {
             format!("W/\"{}-{}\"", self.version, self.now)
         } else {
-            format!("\"{}\"", self.version)
+            tag(self.version)
         }
     }
 

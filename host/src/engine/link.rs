@@ -105,6 +105,11 @@ impl Link {
         }
     }
 
+    /// The records as they are for this request now.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.view.borrow())
+    }
+
     /// Where the reason of a refusal will be when the request is answered: the port has no place for it.
     pub(crate) fn reason(&self) -> Arc<OnceLock<String>> {
         Arc::clone(&self.reason)

@@ -64,6 +64,8 @@ pub struct Metrics {
     not_asked: AtomicU64,
     /// Whether they are not made now.
     spares: AtomicBool,
+    /// Requests that met an answer that was kept.
+    kept: AtomicU64,
 }
 
 /// One method of one route.
@@ -121,6 +123,10 @@ impl Metrics {
 
     pub(crate) fn not_asked(&self) {
         add(&self.not_asked, 1);
+    }
+
+    pub(crate) fn met_kept(&self) {
+        add(&self.kept, 1);
     }
 
     pub(crate) fn spares(&self, spares: bool) {

@@ -11,6 +11,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::{
     Place,
     bindings::exchange::{self as wit, GuestIndices},
+    kept::{KeptAnswers, Question},
     state::State,
     usage,
 };
@@ -20,14 +21,16 @@ use crate::engine::body::AnswerBody;
 pub(super) struct Exchange {
     instance: InstancePre<State>,
     indices: GuestIndices,
+    pub(super) kept: KeptAnswers,
 }
 
 impl Exchange {
-    /// None if it has not.
-    pub(super) fn of(instance: &InstancePre<State>) -> Option<Self> {
+    /// None if it has not. So many answers are kept at most.
+    pub(super) fn of(instance: &InstancePre<State>, kept: usize) -> Option<Self> {
         Some(Self {
             indices: GuestIndices::new(instance).ok()?,
             instance: instance.clone(),
+            kept: KeptAnswers::new(kept),
         })
     }
 
@@ -38,11 +41,17 @@ impl Exchange {
         mut store: Store<State>,
         head: &request::Parts,
         body: Vec<u8>,
+        question: Option<Question>,
     ) -> wasmtime::Result<Response<AnswerBody>> {
+        let before = question.as_ref();
+        let before = before.map_or(wit::Before::Never, |question| self.kept.recall(question));
+        if matches!(before, wit::Before::Kept(_)) {
+            store.data().link.backing().metrics.met_kept();
+        }
         let at = store.data().link.backing().clock.now().millis();
         let instance = self.instance.instantiate_async(&mut store).await?;
         let guest = self.indices.load(&mut store, &instance)?;
-        let mut given = given(head, body, at);
+        let mut given = given(head, body, at, before);
         let answer = guest.call_answer(&mut store, &given).await;
         wipe(&mut given);
         let answer = answer?.map_err(|()| wasmtime::format_err!("the guest gave up"))?;
@@ -52,17 +61,21 @@ impl Exchange {
             answer.checked,
             answer.accesses,
         );
+        let status = StatusCode::from_u16(answer.status)?;
+        if let Some(question) = question {
+            self.kept.learn(question, status, answer.kept);
+        }
         let mut response = Response::new(AnswerBody::Whole(Bytes::from_owner(Zeroizing::new(
             answer.body,
         ))));
-        *response.status_mut() = StatusCode::from_u16(answer.status)?;
+        *response.status_mut() = status;
         *response.headers_mut() = headers(answer.headers)?;
         Ok(response)
     }
 }
 
 /// As the interface spells it, with those headers that core reads; but for what is only to be noted, which is known here.
-fn given(head: &request::Parts, body: Vec<u8>, at: u64) -> wit::Request {
+fn given(head: &request::Parts, body: Vec<u8>, at: u64, before: wit::Before) -> wit::Request {
     let target = head.uri.path_and_query();
     let read = head
         .headers
@@ -75,6 +88,7 @@ fn given(head: &request::Parts, body: Vec<u8>, at: u64) -> wit::Request {
         headers: read.collect(),
         body,
         at,
+        before,
     }
 }
 

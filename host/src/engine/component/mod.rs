@@ -7,6 +7,7 @@ mod bindings;
 mod compiled;
 mod compiler;
 mod exchange;
+mod kept;
 mod records;
 mod sandbox;
 mod state;
@@ -95,7 +96,7 @@ impl ComponentEngine {
     pub(crate) fn of(prepared: Prepared, backing: Arc<Backing>) -> Self {
         let Prepared { proxy, sandbox } = prepared;
         Self {
-            exchange: Exchange::of(proxy.instance_pre()),
+            exchange: Exchange::of(proxy.instance_pre(), sandbox.kept),
             proxy,
             places: Arc::new(Semaphore::new(sandbox.instances as usize)),
             for_writes: Arc::new(Semaphore::new(places_for_writes(sandbox.instances))),
@@ -129,7 +130,10 @@ impl ComponentEngine {
         let (head, body) = request.into_parts();
         let response = match (exchange, body) {
             (Some(exchange), RequestBody::Whole(body)) => {
-                exchange.run(place, self.store(link), &head, body).await
+                let question = exchange.kept.question(&head, asked, &link);
+                exchange
+                    .run(place, self.store(link), &head, body, question)
+                    .await
             }
             (_, body) => match self.start(Request::from_parts(head, body), link, place) {
                 Ok((guest, receiver)) => drive(guest, receiver).await,
