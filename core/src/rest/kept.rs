@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// Bytes of the largest body that is kept: an item of some KB. Larger ones are rare, and opening them is what they cost.
-const MAX_BODY: usize = 4 * 1024;
+const MOST: usize = 4 * 1024;
 const FACTS: usize = 8 + 8 + 3 * ID_LENGTH;
 /// Bytes of the facts when they are sealed.
 const SEALED: usize = FACTS + aead::TAG_LENGTH + NONCE_LENGTH;
@@ -220,7 +220,7 @@ pub(super) fn keep(
     ports: &mut Ports<'_>,
 ) -> Option<Kept> {
     let facts = reply.facts.filter(|_| *request.method() == Method::GET)?;
-    let body = reply.body.whole().filter(|body| body.len() <= MAX_BODY)?;
+    let body = reply.body.whole().filter(|body| body.len() <= MOST)?;
     let context = Context::of(request, ports.records.head().ok()?)?;
     let mut out = Vec::with_capacity(2 * SEALED + body.len());
     facts.write(&mut out);
