@@ -339,7 +339,8 @@ impl Engines {
         let prepared = thread
             .join()
             .map_err(|_| EngineError("it was given up".to_owned()))??;
-        Ok(Engine::Component(ComponentEngine::of(prepared, backing)))
+        let engine = ComponentEngine::of(prepared, backing);
+        Ok(Engine::Component(Box::new(engine)))
     }
 }
 

@@ -11,8 +11,8 @@ use std::{
 use sekisho_core::{
     records::{Fault, Records},
     rest::{
-        ActivityPage, ActivityQuery, Before, Kept, PEER_HEADER, Ports, Response, Usage, UsageEvent,
-        answer, answer_again,
+        ActivityPage, ActivityQuery, Before, Kept, PEER_HEADER, Ports, Usage, UsageEvent,
+        answer_again,
     },
     time::Timestamp,
 };
@@ -116,13 +116,7 @@ pub fn try_answer_over(
     rng: &mut LabelledRng,
     request: &http::Request<Vec<u8>>,
 ) -> Result<RawAnswer, Fault> {
-    let mut ports = Ports {
-        records,
-        usage,
-        now,
-        rng,
-    };
-    raw(answer(request, &mut ports), records)
+    answer_again_over(records, usage, now, rng, request, Before::Never).map(|(answer, _)| answer)
 }
 
 /// The same with what is remembered of the request, and with what is to be remembered of it.
@@ -133,7 +127,7 @@ pub fn answer_again_over(
     rng: &mut LabelledRng,
     request: &http::Request<Vec<u8>>,
     before: Before,
-) -> (RawAnswer, Option<Kept>) {
+) -> Result<(RawAnswer, Option<Kept>), Fault> {
     let mut ports = Ports {
         records,
         usage,
@@ -141,10 +135,6 @@ pub fn answer_again_over(
         rng,
     };
     let (response, kept) = answer_again(request, before, &mut ports);
-    (raw(response, records).unwrap(), kept)
-}
-
-fn raw(response: Response, records: &dyn Records) -> Result<RawAnswer, Fault> {
     let (head, mut body) = response.into_parts();
     let mut bytes = Vec::new();
     while let Some(chunk) = body.next_chunk(records)? {
@@ -154,11 +144,12 @@ fn raw(response: Response, records: &dyn Records) -> Result<RawAnswer, Fault> {
         let value = String::from_utf8_lossy(value.as_bytes());
         (name.as_str().to_owned(), value.into_owned())
     });
-    Ok(RawAnswer {
+    let answer = RawAnswer {
         status: head.status.as_u16(),
         headers: headers.collect(),
         body: bytes,
-    })
+    };
+    Ok((answer, kept))
 }
 
 impl Carrier for NativeCarrier {
@@ -211,7 +202,7 @@ impl Carrier for RememberingCarrier {
             rng,
         } = &mut self.carrier;
         let ask = |usage: &Notes, rng: &mut LabelledRng, before| {
-            answer_again_over(records, usage, *now, rng, &request, before)
+            answer_again_over(records, usage, *now, rng, &request, before).unwrap()
         };
         let (first, none) = ask(&usage.clone(), &mut rng.clone(), Before::Never);
         assert_eq!(none, None);

@@ -73,12 +73,12 @@ impl Kept {
     }
 
     /// Part of it, as it was sealed.
-    fn open(mut self, part: Part, context: &Context<'_>) -> Option<Zeroizing<Vec<u8>>> {
-        match part {
-            Part::Facts => self.0.truncate(SEALED),
-            Part::Body => self.0 = self.0.split_off(SEALED.min(self.0.len())),
-        }
+    fn open(self, part: Part, context: &Context<'_>) -> Option<Zeroizing<Vec<u8>>> {
         let mut bytes = self.0;
+        match part {
+            Part::Facts => bytes.truncate(SEALED),
+            Part::Body => bytes = bytes.split_off(SEALED.min(bytes.len())),
+        }
         let at = bytes.len().checked_sub(NONCE_LENGTH)?;
         let nonce: [u8; NONCE_LENGTH] = bytes.get(at..)?.try_into().ok()?;
         bytes.truncate(at);

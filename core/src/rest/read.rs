@@ -151,20 +151,18 @@ pub(super) fn item(
 ) -> Result<Reply, Refusal> {
     let denied = |error| asked.denied(ports, Action::Read, vault, Some(*item), error);
     asked.grant.may_read(vault).map_err(denied)?;
-    let facts = |item_version| {
-        Some(Facts {
-            expires_at: asked.grant.expires_at(),
-            item_version,
-            token: asked.grant.token(),
-            vault: *vault,
-            item: *item,
-        })
+    let facts = |item_version| Facts {
+        expires_at: asked.grant.expires_at(),
+        item_version,
+        token: asked.grant.token(),
+        vault: *vault,
+        item: *item,
     };
     if let Some(tags) = asked.header(header::IF_NONE_MATCH) {
         let version = ports.records.version(vault, item);
         let version = version.map_err(|fault| Refusal::of_item(fault, item))?;
         if let Some(reply) = unchanged(version, ports.now, tags) {
-            let facts = facts(version);
+            let facts = Some(facts(version));
             return Ok(Reply { facts, ..reply });
         }
     }
@@ -172,13 +170,12 @@ pub(super) fn item(
     let access = asked.grant.read(vault).map_err(denied)?;
     let (body, has_codes) = whole(asked, ports, &access, &record)?;
     let version = record.version;
-    if has_codes {
-        let now = ports.now.seconds();
-        return Ok(shown(body, &ItemTag { version, now }.text(has_codes)));
-    }
+    let now = ports.now.seconds();
+    let tag = ItemTag { version, now }.text(has_codes);
+    let facts = (!has_codes).then(|| facts(version));
     Ok(Reply {
-        facts: facts(version),
-        ..shown(body, &tag(version))
+        facts,
+        ..shown(body, &tag)
     })
 }
 

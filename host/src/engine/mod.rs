@@ -64,7 +64,7 @@ pub struct EngineError(pub(crate) String);
 /// What answers requests.
 pub enum Engine {
     /// In a sandbox.
-    Component(ComponentEngine),
+    Component(Box<ComponentEngine>),
     /// In this process.
     Native(NativeEngine),
 }

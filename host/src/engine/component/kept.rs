@@ -23,7 +23,7 @@ type Name = [u8; 32];
 /// What is kept.
 pub(super) struct KeptAnswers {
     most: usize,
-    held: Box<Mutex<Held>>,
+    held: Mutex<Held>,
 }
 
 struct Held {
@@ -31,7 +31,7 @@ struct Held {
     of: Weak<Snapshot>,
     version: u64,
     /// None: answered, and nothing kept yet.
-    answers: LruCache<Name, Option<Arc<[u8]>>>,
+    answers: LruCache<Name, Option<Vec<u8>>>,
 }
 
 /// A request whose answer may be kept.
@@ -51,7 +51,7 @@ impl KeptAnswers {
         };
         Self {
             most,
-            held: Box::new(Mutex::new(held)),
+            held: Mutex::new(held),
         }
     }
 
@@ -89,7 +89,7 @@ impl KeptAnswers {
         match held.answers.get(&question.name) {
             None => Before::Never,
             Some(None) => Before::Answered,
-            Some(Some(kept)) => Before::Kept(kept.to_vec()),
+            Some(Some(kept)) => Before::Kept(kept.clone()),
         }
     }
 
@@ -99,7 +99,7 @@ impl KeptAnswers {
         let is_news = kept.is_some() || !held.answers.contains_key(&question.name);
         let is_answered = matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED);
         if is_answered && is_news && held.is_of(&question) {
-            held.answers.insert(question.name, kept.map(Arc::from));
+            held.answers.insert(question.name, kept);
         }
     }
 }
