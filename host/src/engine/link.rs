@@ -67,13 +67,6 @@ pub struct Backing {
     pub runtime: tokio::runtime::Handle,
 }
 
-impl Backing {
-    /// When the account last vouched for what is served.
-    fn vouched_at(&self, head: Timestamp) -> Timestamp {
-        self.live.vouched_at(self.clock.now()).unwrap_or(head)
-    }
-}
-
 /// Conflicts with what the account mirrors that one request may meet: the first one brought the item to what it is there
 /// now, and each costs requests of a daily limit.
 const MOST_DECLINED: u32 = 2;
@@ -82,6 +75,8 @@ const MOST_DECLINED: u32 = 2;
 pub(crate) struct Link {
     backing: Arc<Backing>,
     view: RefCell<Arc<Snapshot>>,
+    /// Read once: a clock that is set while a request is answered must not make what it reads look older than it is.
+    now: Timestamp,
     /// Set by each piece of a file that went through: such a request may take long without being stuck.
     moved_on: Cell<bool>,
     /// After a conflict: it is still this request's turn, so that its next attempt cannot be overtaken.
@@ -95,14 +90,21 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(backing: Arc<Backing>) -> Self {
         let view = RefCell::new(backing.live.snapshot());
+        let now = backing.clock.now();
         Self {
             backing,
             view,
+            now,
             moved_on: Cell::new(false),
             turn: RefCell::default(),
             declined: Cell::new(0),
             reason: Arc::default(),
         }
+    }
+
+    /// The time of this request.
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// The records as they are for this request now.
@@ -206,11 +208,13 @@ impl Records for Link {
     fn head(&self) -> Result<Head, Fault> {
         let view = self.view.borrow();
         let head = view.head().ok_or(Fault::NotSynchronised)?;
+        let vouched_at = self.backing.live.vouched_at(self.now);
         Ok(Head {
             environment: head.environment,
             account: head.account,
             version: head.version,
-            issued_at: self.backing.vouched_at(head.issued_at),
+            // When the account last vouched for it.
+            issued_at: vouched_at.unwrap_or(head.issued_at),
             max_stale: self.backing.settings.max_stale,
             max_inline: self.backing.settings.max_inline,
         })

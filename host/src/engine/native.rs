@@ -62,10 +62,7 @@ impl NativeEngine {
 
 fn answer(request: &Request<Vec<u8>>, link: Link) -> Response<AnswerBody> {
     let (backing, reason) = (Arc::clone(link.backing()), link.reason());
-    let response = rest::answer(
-        request,
-        &mut ports(&backing, &link, &mut CoreRng(&*backing.random)),
-    );
+    let response = rest::answer(request, &mut ports(&link, &mut CoreRng(&*backing.random)));
     refusal::explained(carry(response, link), &reason, &*backing.random)
 }
 
@@ -80,7 +77,7 @@ pub(super) fn authenticate(
 ) -> Result<Grant, Response<AnswerBody>> {
     let link = Link::new(Arc::clone(backing));
     let rng = &mut CoreRng(&*backing.random);
-    rest::authenticate(head, &mut ports(backing, &link, rng)).map_err(refusal::whole)
+    rest::authenticate(head, &mut ports(&link, rng)).map_err(refusal::whole)
 }
 
 /// Hands a file's content on as it comes; the first piece that is refused ends it.
@@ -92,7 +89,7 @@ fn take_in(
 ) -> Response<AnswerBody> {
     let (backing, reason) = (Arc::clone(link.backing()), link.reason());
     let rng = &mut CoreRng(&*backing.random);
-    let mut ports = ports(&backing, &link, rng);
+    let mut ports = ports(&link, rng);
     let mut upload = match rest::intake(head, &mut ports) {
         Intake::Pieces(upload) => upload,
         Intake::Answered(response) => return carry(*response, link),
@@ -114,11 +111,11 @@ fn take_in(
     refusal::explained(carry(response, link), &reason, &*backing.random)
 }
 
-fn ports<'a>(backing: &Backing, link: &'a Link, rng: &'a mut CoreRng<'_>) -> Ports<'a> {
+fn ports<'a>(link: &'a Link, rng: &'a mut CoreRng<'_>) -> Ports<'a> {
     Ports {
         records: link,
         usage: link,
-        now: backing.clock.now(),
+        now: link.now(),
         rng,
     }
 }

@@ -48,7 +48,7 @@ impl Exchange {
         if matches!(before, wit::Before::Kept(_)) {
             store.data().link.backing().metrics.met_kept();
         }
-        let at = store.data().link.backing().clock.now().millis();
+        let at = store.data().link.now().millis();
         let instance = self.instance.instantiate_async(&mut store).await?;
         let guest = self.indices.load(&mut store, &instance)?;
         let mut given = given(head, body, at, before);

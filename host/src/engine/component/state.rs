@@ -120,8 +120,7 @@ pub(super) fn surroundings(state: &mut State) -> Surroundings<'_> {
 
 impl wall_clock::Host for Surroundings<'_> {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        let now = Duration::from_millis(self.0.backing().clock.now().millis());
-        Ok(datetime(now))
+        Ok(datetime(Duration::from_millis(self.0.now().millis())))
     }
 
     fn resolution(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
