@@ -56,6 +56,7 @@ pub mod time;
 pub mod token;
 pub mod vault;
 pub mod vouch;
+mod wire;
 
 pub use rand_core::CryptoRng;
 pub use sekisho_cipher::secret;

@@ -40,7 +40,6 @@ mod layout;
 mod pointer;
 mod read;
 mod tree;
-mod wire;
 
 pub use self::{
     accept::{AcceptError, accept, names, values},

@@ -14,7 +14,7 @@ use sekisho_core::{
 use crate::{
     Edge,
     bindings::exports::sekisho::vault::exchange::{self as wit, Guest},
-    http as carrier,
+    http as carrier, memory,
     records::Imported,
     rng::HostRandom,
     usage::Collected,
@@ -53,10 +53,5 @@ fn taken(given: wit::Request) -> Option<(Request<Vec<u8>>, Before)> {
     *request.method_mut() = Method::from_bytes(given.method.as_bytes()).ok()?;
     *request.uri_mut() = Uri::try_from(given.target).ok()?;
     *request.headers_mut() = carrier::headers(given.headers, &rest::HEADERS_READ).ok()?;
-    let before = match given.before {
-        wit::Before::Never => Before::Never,
-        wit::Before::Answered => Before::Answered,
-        wit::Before::Kept(bytes) => Before::Kept(Kept::from_bytes(bytes)),
-    };
-    Some((request, before))
+    Some((request, memory::before(given.before)))
 }

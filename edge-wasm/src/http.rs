@@ -110,7 +110,7 @@ pub(crate) fn headers(
     given: Vec<(String, Vec<u8>)>,
     wanted: &[HeaderName],
 ) -> Result<HeaderMap, ErrorCode> {
-    let mut map = HeaderMap::new();
+    let mut map = HeaderMap::with_capacity(given.len());
     for (name, value) in given {
         let is_this = |wanted: &&HeaderName| wanted.as_str().eq_ignore_ascii_case(&name);
         if let Some(name) = wanted.iter().find(is_this) {

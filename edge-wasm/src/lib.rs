@@ -1,11 +1,12 @@
 //! The WebAssembly component that carries HTTP in and out of `sekisho-core`.
 //!
 //! It decides nothing: a request comes in, [`sekisho_core::rest::answer`] answers it from the imports, the answer goes
-//! out. An instance may live for many requests, so nothing here is kept in a static.
+//! out. An instance may live for many requests, so nothing of a request is kept in a static.
 
 mod bindings;
 mod exchange;
 mod http;
+mod memory;
 mod records;
 mod rng;
 mod usage;
@@ -16,13 +17,17 @@ use bindings::{
     wasi::http::types::{ErrorCode, IncomingRequest, ResponseOutparam},
 };
 use sekisho_core::rest::{self, Intake, Ports, Upload};
+use usage::Collected;
 
 struct Edge;
 
 impl Guest for Edge {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        match answer(&request) {
+        let notes = Collected::default();
+        match answer(&request, &notes) {
             Ok(response) => {
+                // First: whoever goes away in the middle of an answer has seen some of it.
+                notes.tell();
                 let (head, mut body) = response.into_parts();
                 let records = records::Imported::default();
                 http::send(out, &head, || body.next_chunk(&records));
@@ -33,12 +38,12 @@ impl Guest for Edge {
     }
 }
 
-fn answer(request: &IncomingRequest) -> Result<rest::Response, ErrorCode> {
+fn answer(request: &IncomingRequest, notes: &Collected) -> Result<rest::Response, ErrorCode> {
     let head = http::head(request, &rest::HEADERS_READ)?;
     let imported = records::Imported::default();
     let mut ports = Ports {
         records: &imported,
-        usage: &imported,
+        usage: notes,
         now: records::now(),
         rng: &mut rng::HostRandom,
     };
@@ -46,7 +51,7 @@ fn answer(request: &IncomingRequest) -> Result<rest::Response, ErrorCode> {
         // One byte more than is taken: core sees that it is too much and says so.
         Intake::Whole(limit) => {
             let body = http::body(&head, request, limit + 1)?;
-            Ok(rest::answer(&head.map(|()| body), &mut ports))
+            Ok(memory::answer(&head.map(|()| body), &imported, &mut ports))
         }
         Intake::Pieces(upload) => Ok(take_in(*upload, request, &mut ports)),
         Intake::Answered(response) => Ok(*response),

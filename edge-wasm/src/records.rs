@@ -41,6 +41,13 @@ struct AtHand {
     details: Option<(VaultId, wit::PartRecord)>,
 }
 
+impl Imported {
+    /// What is served now, which is asked for next.
+    pub(crate) fn has_head(&self, head: Option<wit::Head>) {
+        self.at_hand.borrow_mut().head = head;
+    }
+}
+
 impl Records for Imported {
     fn foresee(&self, token: &TokenId, vault: Option<&VaultId>, item: Option<&ItemId>) {
         let (place, item) = (vault.map(VaultId::as_str), item.map(ItemId::as_str));

@@ -1,27 +1,10 @@
 //! The import `sekisho:vault/usage` as core's port.
 
-#[path = "../../wit/convert/event.rs"]
-mod event;
-
 use std::cell::{Cell, RefCell};
 
 use sekisho_core::rest::{ActivityPage, ActivityQuery, Usage, UsageEvent, Verdict};
 
-use crate::{bindings::sekisho::vault::usage as wit, records::Imported};
-
-impl Usage for Imported {
-    fn note(&self, event: UsageEvent) {
-        wit::note(&event::print(event));
-    }
-
-    fn recent(&self, wanted: ActivityQuery) -> ActivityPage {
-        recent(&wanted)
-    }
-
-    fn checked(&self, verdict: Verdict) {
-        wit::checked(print(verdict));
-    }
-}
+use crate::bindings::sekisho::vault::usage as wit;
 
 fn recent(wanted: &ActivityQuery) -> ActivityPage {
     let vaults = wanted.vaults.iter();
@@ -32,7 +15,9 @@ fn recent(wanted: &ActivityQuery) -> ActivityPage {
     });
     ActivityPage {
         total: page.total,
-        events: page.events.into_iter().filter_map(event::parse).collect(),
+        events: UsageEvent::split(&page.events)
+            .filter_map(UsageEvent::read)
+            .collect(),
     }
 }
 
@@ -50,16 +35,23 @@ fn print(verdict: Verdict) -> wit::Verdict {
     }
 }
 
-/// Notes that go out with the answer instead of in calls of their own.
+/// Notes of one request, which the runtime gets together: each call costs.
 #[derive(Default)]
 pub(crate) struct Collected {
     pub(crate) checked: Cell<Option<wit::Verdict>>,
-    pub(crate) accesses: RefCell<Vec<wit::Event>>,
+    pub(crate) accesses: RefCell<Vec<u8>>,
+}
+
+impl Collected {
+    /// Tells the runtime.
+    pub(crate) fn tell(self) {
+        wit::note(self.checked.take(), &self.accesses.take());
+    }
 }
 
 impl Usage for Collected {
     fn note(&self, event: UsageEvent) {
-        self.accesses.borrow_mut().push(event::print(event));
+        event.write(&mut self.accesses.borrow_mut());
     }
 
     fn recent(&self, wanted: ActivityQuery) -> ActivityPage {

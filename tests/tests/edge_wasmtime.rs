@@ -229,6 +229,53 @@ fn an_instance_that_is_used_again_asks_for_nothing_it_holds() {
     });
 }
 
+/// An answer that is kept sealed for its bearer (ADR 25) is given again though what it was made of has gone.
+#[test]
+fn an_instance_that_is_used_again_keeps_answers() {
+    /// So few that reading every item once pushes out what one was read from; names of answers take less.
+    const CACHE_KB: &str = "16";
+    if !can_run("an_instance_that_is_used_again_keeps_answers") {
+        return;
+    }
+    let fed = Fed::new(&["--max-instance-reuse-count", "1000"]);
+    let host = fed.host(&Given::default(), false);
+    let relay = Relay::new(host.addr(), |_, answer| answer);
+    let (url, text) = (relay.url(), keys().to_text());
+    let served = fed.serve_with(&[
+        ("SEKISHO_FEED_URL", &url),
+        // EXPOSE: the world's own.
+        ("SEKISHO_EDGE_KEYS", text.expose()),
+        ("SEKISHO_EDGE_CACHE_KB", CACHE_KB),
+        ("SEKISHO_USAGE_BATCH", "256"),
+    ]);
+    let mut connection = Connection::to(served.addr());
+    let honest = host.connect().send(&get(&item(), "rw"));
+    assert_eq!(honest.status, 200);
+    let needs_records = |asked: Vec<String>| {
+        let is_pointer = |line: &String| line == "GET /edge/v1/pointer";
+        !asked.iter().all(is_pointer)
+    };
+    // Whoever comes before an instance is through with the last request gets another, which holds nothing.
+    wait("an answer that was kept", PATIENCE, || {
+        for _ in 0..4 {
+            let answer = connection.send(&get(&item(), "rw"));
+            assert_eq!((answer.status, &answer.body), (200, &honest.body));
+        }
+        for (vault, item) in World::get().items.values() {
+            let path = format!("/v1/vaults/{vault}/items/{item}?once");
+            connection.send(&get(&path, "rw"));
+        }
+        relay.asked();
+        let again = connection.send(&get(&item(), "rw"));
+        assert_eq!((again.status, &again.body), (200, &honest.body));
+        let is_kept = !needs_records(relay.asked());
+        // For another bearer nothing is kept, and there is nothing to answer from.
+        let others = connection.send(&get(&item(), "r"));
+        assert_eq!((others.status, &others.body), (200, &honest.body));
+        (is_kept && needs_records(relay.asked())).then_some(())
+    });
+}
+
 /// A host of an earlier release has no such path.
 #[test]
 fn a_host_that_knows_only_single_objects_feeds_as_well() {
@@ -390,22 +437,49 @@ fn a_revoked_token_is_refused_at_an_edge_at_once() {
     let out = place.dir().join("edge.wasm");
     std::fs::write(&out, build(&Target::Wasmtime).unwrap()).unwrap();
     let served = edge(&out, server.host(), &place.edge_keys());
-    let ask = |addr| {
+    let ask = |target: &str| {
         let request = Request {
             method: "GET".into(),
-            target: "/v1/vaults".into(),
+            target: target.into(),
             headers: vec![("authorization".into(), format!("Bearer {}", told.reader()))],
             body: Vec::new(),
         };
-        Connection::to(addr).send(&request).status
+        Connection::to(served.addr()).send(&request)
     };
-    assert_eq!(ask(served.addr()), 200);
+    let first_id = |target: &str| {
+        let list = ask(target).json().unwrap();
+        list[0]["id"].as_str().unwrap().to_owned()
+    };
+    let vault = first_id("/v1/vaults");
+    let items = format!("/v1/vaults/{vault}/items");
+    let item = first_id(&items);
+    let target = format!("{items}/{item}");
+    // Often enough that instances have kept it, before and after it changes.
+    let read = || {
+        for _ in 0..20 {
+            assert_eq!(ask(&target).status, 200);
+        }
+    };
+    read();
+    place.run(&[
+        "item", "edit", &item, "--vault", &vault, "--title", "Renamed",
+    ]);
+    wait("the new title", PATIENCE, || {
+        let title = ask(&target).json()?["title"].clone();
+        (title == "Renamed").then_some(())
+    });
+    read();
     place.run(&[
         "connect", "token", "delete", "reader", "--server", "default",
     ]);
     let began = Instant::now();
     wait("the revocation", Duration::from_secs(60), || {
-        (ask(served.addr()) == 401).then_some(())
+        (ask("/v1/vaults").status == 401).then_some(())
+    });
+    // Instances look at the pointer each for itself, half a second after they last did.
+    wait("every instance to know", PATIENCE, || {
+        let refused = (0..20).all(|_| ask(&target).status == 401);
+        refused.then_some(())
     });
     // The time is told and not judged: that is for the benches.
     eprintln!("refused {:?} after the account's answer", began.elapsed());

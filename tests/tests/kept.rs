@@ -15,7 +15,7 @@ use sekisho_core::{
         Fault, Head, ItemRecord, PartRecord, PutRequest, Records, SigningKeyRecord, TitleMark,
         TokenRecord, VaultRecord,
     },
-    rest::{Before, Kept},
+    rest::{Before, Kept, Name},
     time::Timestamp,
 };
 use sekisho_tests::{
@@ -395,4 +395,48 @@ fn codes_and_large_items_are_not_kept() {
         assert_eq!(asked.answer.status, 200);
         assert_eq!(asked.kept.is_some(), is_kept, "{draft}");
     }
+}
+
+/// Two texts of one end, which is all that a name takes of a bearer, meet one name and not one another's answer.
+#[test]
+fn a_name_is_of_who_asks_and_for_what_and_opens_nothing() {
+    let name =
+        |request: &Request<Vec<u8>>| Name::of(request.method(), request.uri(), request.headers());
+    let request = get("rw", &path("api"));
+    let of_request = name(&request).unwrap();
+    assert_eq!(name(&get("rw", &path("api"))), Some(of_request));
+    for other in [
+        get("r", &path("api")),
+        get("rw", &path("login")),
+        get("rw", &format!("{}/", path("api"))),
+        get("rw", &format!("{}?x=1", path("api"))),
+    ] {
+        assert!(name(&other).is_some_and(|name| name != of_request));
+    }
+    // What a bearer ends with is not taken for what a target begins with.
+    let short = |bearer: &str, more: &str| name(&get(bearer, &format!("{}{more}", path("api"))));
+    assert_ne!(short("a/", ""), short("a", "/"));
+    let vault = World::get().items["api"].0;
+    for none in [
+        format!("/v1/vaults/{vault}"),
+        format!("/v1/vaults/{vault}/items"),
+        format!("/v1/vaults/{vault}/items?filter=title%20pr"),
+    ] {
+        assert_eq!(name(&get("rw", &none)), None, "{none}");
+    }
+    assert_eq!(
+        name(&Request::get(path("api")).body(Vec::new()).unwrap()),
+        None
+    );
+    let mut put = get("rw", &path("api"));
+    *put.method_mut() = http::Method::PUT;
+    assert_eq!(name(&put), None);
+
+    let watched = Watched::new();
+    let kept = watched.kept(&request).unwrap();
+    let token = &World::get().tokens["rw"];
+    let forged = get(&token.replacen('e', "x", 1), &path("api"));
+    assert_eq!(name(&forged), Some(of_request));
+    let asked = watched.ask(&forged, NOW, Before::Kept(kept));
+    assert_eq!((asked.answer.status, asked.kept), (401, None));
 }

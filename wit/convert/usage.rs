@@ -1,11 +1,11 @@
-//! The rest of the interface `usage`, for whoever gives it (included as `records.rs` beside it is; `event` is too).
+//! The interface `usage`, for whoever gives it (included as `records.rs` beside it is).
 
 use sekisho_core::{
     id::VaultId,
     rest::{ActivityPage, ActivityQuery, Verdict},
 };
 
-use super::{event, wit};
+use super::wit;
 
 /// A vault that does not parse has no accesses.
 pub(super) fn query(wanted: &wit::ActivityQuery) -> ActivityQuery {
@@ -18,9 +18,13 @@ pub(super) fn query(wanted: &wit::ActivityQuery) -> ActivityQuery {
 }
 
 pub(super) fn page(page: ActivityPage) -> wit::ActivityPage {
+    let mut events = Vec::new();
+    for event in &page.events {
+        event.write(&mut events);
+    }
     wit::ActivityPage {
         total: page.total,
-        events: page.events.into_iter().map(event::print).collect(),
+        events,
     }
 }
 

@@ -2,10 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{
-    Digest,
-    wire::{MALFORMED, Reader, Writer},
-};
+use super::Digest;
 use crate::{
     id::{FileId, ID_LENGTH, ItemId, VaultId},
     key::{PublicKey, WrappedKey},
@@ -16,6 +13,7 @@ use crate::{
     seal::Sealed,
     time::Timestamp,
     token::Rights,
+    wire::{MALFORMED, Reader, Writer},
 };
 
 /// What kind of object it is, and in which form.

@@ -2,14 +2,12 @@
 
 use alloc::vec::Vec;
 
-use super::{
-    Digest, EdgeKeys,
-    wire::{MALFORMED, Reader, Writer},
-};
+use super::{Digest, EdgeKeys};
 use crate::{
     records::{Fault, Head},
     sync::SignedHead,
     time::Timestamp,
+    wire::{MALFORMED, Reader, Writer},
 };
 
 const VERSION: u8 = 1;

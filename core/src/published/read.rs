@@ -242,7 +242,7 @@ impl<O: Objects> Records for Published<'_, O> {
             let Some(item) = key.strip_prefix(wanted) else {
                 return Ok(Walk::Enough);
             };
-            found.push(super::wire::Reader::of(item).id()?);
+            found.push(crate::wire::Reader::of(item).id()?);
             Ok(Walk::On)
         })?;
         found

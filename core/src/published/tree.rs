@@ -3,11 +3,11 @@
 
 use alloc::vec::Vec;
 
-use super::{
-    Digest, Objects, load,
+use super::{Digest, Objects, load};
+use crate::{
+    records::Fault,
     wire::{MALFORMED, Reader, Writer},
 };
-use crate::records::Fault;
 
 const LEAF: u8 = 1;
 const BRANCH: u8 = 2;

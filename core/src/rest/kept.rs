@@ -12,6 +12,7 @@
 //! +---------+---------+---------+-------------------------+---------+---------+
 //!
 //! facts: expires at, in ms (8 BE; all ones: never) ‖ item version (8 BE) ‖ token id (26) ‖ vault id (26) ‖ item id (26)
+//! sealed: ChaCha20-Poly1305 (RFC 8439), because what seals and opens has no instructions for AES
 //! key:   HKDF-SHA-256(salt: none, the bearer's text, "sekisho/v1/kept")
 //! associated data: "sekisho/v1/kept" 00 ‖ part (1: facts alone, 2: with the body) ‖ environment id (26)
 //!                  ‖ version of the head (8 BE) ‖ path and query
@@ -23,17 +24,18 @@
 
 use alloc::vec::Vec;
 
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{Action, Caller, Ports, Reply, UsageEvent, Verdict, bearer, read, status};
 use crate::{
     cipher::{
-        aead::{self, NONCE_LENGTH},
-        kdf,
+        aead::{NONCE_LENGTH, TAG_LENGTH, chacha},
+        hash, kdf,
     },
     id::{ID_LENGTH, ItemId, TokenId, VaultId},
+    published::Digest,
     records::Head,
     secret::SecretBytes,
     time::Timestamp,
@@ -43,7 +45,7 @@ use crate::{
 const MOST: usize = 4 * 1024;
 const FACTS: usize = 8 + 8 + 3 * ID_LENGTH;
 /// Bytes of the facts when they are sealed.
-const SEALED: usize = FACTS + aead::TAG_LENGTH + NONCE_LENGTH;
+const SEALED: usize = FACTS + TAG_LENGTH + NONCE_LENGTH;
 const NEVER: u64 = u64::MAX;
 
 /// What a runtime remembers of the request it brings.
@@ -55,6 +57,28 @@ pub enum Before {
     Answered,
     /// It was answered with this.
     Kept(Kept),
+}
+
+/// What a runtime keeps an answer under: half of a SHA-256 of who asks and for what, as two big-endian numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(pub [u64; 2]);
+
+impl Name {
+    /// None if what is asked for has no answer to be kept; what is asked of an item's files has one, and core keeps none.
+    ///
+    /// Of the bearer it takes the end alone, which in a token is most of its signature: no two tokens share it. Whoever
+    /// makes up another text of that end meets the name and opens nothing.
+    pub fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
+        const END: usize = 64;
+        if *method != Method::GET || !uri.path().contains("/items/") {
+            return None;
+        }
+        let bearer = headers.get(header::AUTHORIZATION)?.as_bytes();
+        let (_, end) = bearer.split_at(bearer.len().saturating_sub(END));
+        // No header holds a zero.
+        let digest = hash::sha256(&[end, b"\0", target(uri).as_bytes()]);
+        Some(Self(Digest::from_bytes(digest).numbers()))
+    }
 }
 
 /// An answer, sealed for the bearer that got it.
@@ -84,7 +108,7 @@ impl Kept {
         bytes.truncate(at);
         let place = context.place(part);
         // EXPOSE: the key, to the cipher.
-        aead::open_in_place(context.key.expose(), &nonce, &place, &mut bytes).ok()?;
+        chacha::open_in_place(context.key.expose(), &nonce, &place, &mut bytes).ok()?;
         Some(Zeroizing::new(bytes))
     }
 }
@@ -108,11 +132,10 @@ struct Context<'a> {
 impl<'a> Context<'a> {
     fn of(request: &'a Request<Vec<u8>>, head: Head) -> Option<Self> {
         let bearer = bearer(request.headers())?;
-        let target = request.uri().path_and_query();
         Some(Self {
             key: kdf::derive_from_text(bearer, &[b"sekisho/v1/kept"]),
             head,
-            target: target.map_or("/", |target| target.as_str()),
+            target: target(request.uri()),
         })
     }
 
@@ -133,9 +156,13 @@ impl<'a> Context<'a> {
         let mut nonce = [0; NONCE_LENGTH];
         rng.fill_bytes(&mut nonce);
         // EXPOSE: the key, to the cipher.
-        aead::seal_in_place(self.key.expose(), &nonce, &self.place(part), out, from);
+        chacha::seal_in_place(self.key.expose(), &nonce, &self.place(part), out, from);
         out.extend_from_slice(&nonce);
     }
+}
+
+fn target(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |target| target.as_str())
 }
 
 /// What else than the body an answer says and notes.

@@ -1,7 +1,7 @@
 //! [`sekisho_edge`] as a component, and nothing that decides: where its memory comes from, and that it cannot print.
 //!
-//! The level of optimisation of what is linked last counts for the link as a whole. So that the link is for speed and the
-//! code of `sekisho-edge` for size, they are two crates (ADR 0023).
+//! The level of optimisation of what is linked last counts for the link as a whole (ADR 0023); `sekisho-edge` stays a
+//! library that builds natively too.
 
 #[cfg(target_family = "wasm")]
 mod heap;

@@ -62,12 +62,6 @@ pub(crate) struct Feed {
 }
 
 #[derive(Deserialize)]
-struct Batch {
-    id: String,
-    events: Vec<UsageEvent>,
-}
-
-#[derive(Deserialize)]
 struct Wanted {
     vaults: Vec<VaultId>,
     offset: u64,
@@ -212,7 +206,7 @@ impl Feed {
                 let done = backing.writer.delete(request, None).await;
                 done.map(|_| Bytes::new()).map_err(|refused| refused.fault)
             }
-            Asked::Usage => self.take_notes(self.body(request).await?),
+            Asked::Usage => self.take_notes(&self.taken(request).await?),
             Asked::Activity => self.activity(self.body(request).await?),
         }
     }
@@ -288,17 +282,27 @@ impl Feed {
             .map(Bytes::from)
     }
 
-    /// Each report is counted once, however often an edge that got no answer sends it.
-    fn take_notes(&self, batch: Batch) -> Result<Bytes, Fault> {
-        if batch.events.len() > MOST_EVENTS {
-            return Err(Fault::TooLarge);
+    /// A batch is a name of 16 bytes, and then accesses as [`UsageEvent::write`] writes them. It is counted once, however
+    /// often an edge that got no answer sends it, and not at all if anything in it makes no sense.
+    fn take_notes(&self, batch: &[u8]) -> Result<Bytes, Fault> {
+        let (id, mut rest) = batch.split_first_chunk().ok_or(Fault::Refused)?;
+        let mut events = Vec::new();
+        for access in UsageEvent::split(rest) {
+            if events.len() == MOST_EVENTS {
+                return Err(Fault::TooLarge);
+            }
+            events.push(UsageEvent::read(access).ok_or(Fault::Refused)?);
+            rest = rest.get(access.len()..).unwrap_or_default();
+        }
+        if !rest.is_empty() {
+            return Err(Fault::Refused);
         }
         let is_new = self
             .told
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .is_new(&batch.id);
-        for event in batch.events.into_iter().filter(|_| is_new) {
+            .is_new(*id);
+        for event in events.into_iter().filter(|_| is_new) {
             self.backing.activity.note(event.clone());
             self.backing.usage.note(event);
         }

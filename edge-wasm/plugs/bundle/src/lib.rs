@@ -17,24 +17,33 @@ use sekisho_core::{
     records::{Fault, Records},
     rest::{ActivityPage, ActivityQuery, Usage, UsageEvent},
 };
-use sekisho_plug_exports::{Plug, plug};
+use sekisho_plug_exports::{KeptAnswers, Plug, plug};
 
 use self::set::Set;
 
-/// The set in this component.
-struct Bundle(RefCell<Published<'static, Set>>);
+/// Bytes of answers that an instance keeps at most.
+const KEPT: usize = 128 * 1024;
+
+/// The set in this component, and answers from it.
+struct Bundle {
+    set: RefCell<Published<'static, Set>>,
+    kept: RefCell<KeptAnswers>,
+}
 
 plug!(Bundle, Bundle::new);
 
 impl Bundle {
-    const fn new() -> Self {
-        Self(RefCell::new(Published::proven(Set)))
+    fn new() -> Self {
+        Self {
+            set: RefCell::new(Published::proven(Set)),
+            kept: RefCell::new(KeptAnswers::new(KEPT)),
+        }
     }
 }
 
 impl Backed for Bundle {
     fn ask<T>(&self, what: impl FnOnce(&dyn Records) -> Result<T, Fault>) -> Result<T, Fault> {
-        what(&*self.0.borrow())
+        what(&*self.set.borrow())
     }
 }
 
@@ -47,4 +56,8 @@ impl Usage for Bundle {
 }
 
 /// The set never changes, so nothing ends with a request.
-impl Plug for Bundle {}
+impl Plug for Bundle {
+    fn kept(&self) -> Option<&RefCell<KeptAnswers>> {
+        Some(&self.kept)
+    }
+}

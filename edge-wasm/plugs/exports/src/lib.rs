@@ -6,16 +6,25 @@
 
 #[doc(hidden)]
 pub mod bindings;
+mod cache;
 #[cfg(target_family = "wasm")]
 #[path = "../../../component/src/heap.rs"]
 mod heap;
 mod records;
 mod usage;
 
-use std::marker::PhantomData;
+use std::{cell::RefCell, marker::PhantomData};
 
-use bindings::exports::sekisho::vault::request;
-use sekisho_core::{records::Records, rest::Usage};
+use bindings::exports::sekisho::vault::{self, request};
+use sekisho_core::{
+    records::Records,
+    rest::{Name, Usage, UsageEvent},
+};
+
+pub use cache::Cache;
+
+/// Answers by name.
+pub type KeptAnswers = Cache<Name>;
 
 /// Sealed records from somewhere, and a place for notes of accesses.
 pub trait Plug: Records + Usage {
@@ -26,6 +35,19 @@ pub trait Plug: Records + Usage {
     /// are not ours let it through as it comes, so unless somebody says so it is not.
     fn trusts_peers(&self) -> bool {
         false
+    }
+
+    /// Notes an access as [`UsageEvent::write`] writes it. What makes no sense as one is none.
+    fn note_written(&self, access: Vec<u8>) {
+        if let Some(event) = UsageEvent::read(&access) {
+            self.note(event);
+        }
+    }
+
+    /// Where answers are kept, sealed for the bearers that got them, if this plug's instances answer many requests. An
+    /// answer without anything was given and is not kept yet.
+    fn kept(&self) -> Option<&RefCell<KeptAnswers>> {
+        None
     }
 }
 
@@ -42,9 +64,34 @@ pub trait Instance: 'static {
 pub struct Exports<I>(PhantomData<I>);
 
 impl<I: Instance> request::Guest for Exports<I> {
+    fn recall(name: request::Name) -> (request::Before, Option<request::Head>) {
+        let held = I::with(|plug| plug.kept()?.borrow_mut().find(&parse(name)));
+        match held {
+            None => (request::Before::Never, None),
+            Some(bytes) if bytes.is_empty() => (request::Before::Answered, None),
+            Some(bytes) => {
+                let head = <Self as vault::records::Guest>::get_head();
+                (request::Before::Kept(bytes), head.ok())
+            }
+        }
+    }
+
+    fn keep(name: request::Name, answer: Option<Vec<u8>>) {
+        I::with(|plug| {
+            if let Some(kept) = plug.kept() {
+                let bytes = answer.unwrap_or_default();
+                kept.borrow_mut().keep(parse(name), bytes);
+            }
+        });
+    }
+
     fn finished() {
         I::with(Plug::finished);
     }
+}
+
+const fn parse(name: request::Name) -> Name {
+    Name([name.high, name.low])
 }
 
 /// Makes a component of a plug: `plug!(Type, make)`, where `make` is called once for each instance.
@@ -73,4 +120,91 @@ macro_rules! plug {
             $crate::bindings::export_plug!(OnlyExports with_types_in $crate::bindings);
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use sekisho_core::{
+        published::Backed,
+        records::{Fault, Records},
+        rest::{ActivityPage, ActivityQuery, Usage, UsageEvent},
+    };
+
+    use super::{
+        Cache, Exports, Instance, KeptAnswers, Plug,
+        request::{self, Before, Guest},
+    };
+
+    /// A plug that has nothing but answers that are kept, or not even those.
+    struct Bare(Option<RefCell<KeptAnswers>>);
+
+    impl Backed for Bare {
+        fn ask<T>(&self, _: impl FnOnce(&dyn Records) -> Result<T, Fault>) -> Result<T, Fault> {
+            Err(Fault::Unavailable)
+        }
+    }
+
+    impl Usage for Bare {
+        fn note(&self, _: UsageEvent) {}
+
+        fn recent(&self, _: ActivityQuery) -> ActivityPage {
+            ActivityPage::default()
+        }
+    }
+
+    impl Plug for Bare {
+        fn kept(&self) -> Option<&RefCell<KeptAnswers>> {
+            self.0.as_ref()
+        }
+    }
+
+    thread_local! {
+        static KEEPS: Bare = Bare(Some(RefCell::new(Cache::new(1000))));
+        static FORGETS: Bare = const { Bare(None) };
+    }
+
+    struct Keeps;
+
+    impl Instance for Keeps {
+        type Plug = Bare;
+
+        fn with<R>(call: impl FnOnce(&Bare) -> R) -> R {
+            KEEPS.with(call)
+        }
+    }
+
+    struct Forgets;
+
+    impl Instance for Forgets {
+        type Plug = Bare;
+
+        fn with<R>(call: impl FnOnce(&Bare) -> R) -> R {
+            FORGETS.with(call)
+        }
+    }
+
+    fn told<I: Instance>(low: u64) -> Option<Vec<u8>> {
+        match Exports::<I>::recall(request::Name { high: 1, low }).0 {
+            Before::Never => None,
+            Before::Answered => Some(Vec::new()),
+            Before::Kept(bytes) => Some(bytes),
+        }
+    }
+
+    #[test]
+    fn a_plug_that_keeps_answers_gives_them_back_and_another_says_never() {
+        let name = |low| request::Name { high: 1, low };
+        assert_eq!(told::<Keeps>(1), None);
+        Exports::<Keeps>::keep(name(1), None);
+        assert_eq!(told::<Keeps>(1), Some(Vec::new()));
+        Exports::<Keeps>::keep(name(1), Some(vec![1, 2]));
+        Exports::<Keeps>::keep(name(2), None);
+        assert_eq!(told::<Keeps>(1), Some(vec![1, 2]));
+        assert_eq!(told::<Keeps>(2), Some(Vec::new()));
+        assert_eq!(told::<Keeps>(3), None);
+        Exports::<Forgets>::keep(name(1), Some(vec![1]));
+        assert_eq!(told::<Forgets>(1), None);
+    }
 }

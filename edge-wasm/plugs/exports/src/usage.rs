@@ -2,32 +2,29 @@
 
 #[path = "../../../../wit/convert/usage.rs"]
 mod convert;
-#[path = "../../../../wit/convert/event.rs"]
-mod event;
 
-use sekisho_core::rest::Usage;
+use sekisho_core::rest::{Usage, UsageEvent};
 
 use crate::{Exports, Instance, Plug, bindings::exports::sekisho::vault::usage as wit};
 
 impl<I: Instance> wit::Guest for Exports<I> {
-    fn note(event: wit::Event) {
-        let Some(mut event) = event::parse(event) else {
-            return;
-        };
+    fn note(checked: Option<wit::Verdict>, accesses: Vec<u8>) {
         I::with(|plug| {
-            if !plug.trusts_peers() {
-                event.caller.peer = None;
+            if let Some(verdict) = checked {
+                plug.checked(convert::verdict(verdict));
             }
-            plug.note(event);
+            for access in UsageEvent::split(&accesses) {
+                let mut access = access.to_vec();
+                if !plug.trusts_peers() {
+                    UsageEvent::hide_peer(&mut access);
+                }
+                plug.note_written(access);
+            }
         });
     }
 
     fn recent(wanted: wit::ActivityQuery) -> wit::ActivityPage {
         let wanted = convert::query(&wanted);
         convert::page(I::with(|plug| plug.recent(wanted)))
-    }
-
-    fn checked(verdict: wit::Verdict) {
-        I::with(|plug| plug.checked(convert::verdict(verdict)));
     }
 }

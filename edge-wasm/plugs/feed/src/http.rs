@@ -23,8 +23,6 @@ const CONNECT: u64 = 2 * SECOND;
 const FIRST_BYTE: u64 = 60 * SECOND;
 const BETWEEN_BYTES: u64 = 10 * SECOND;
 const ONE_READ: u64 = 64 * 1024;
-/// What `blocking-write-and-flush` takes at most in one call.
-const ONE_WRITE: usize = 4096;
 
 /// No answer came, or none that can be used.
 #[derive(Debug)]
@@ -146,9 +144,18 @@ fn request(address: &Address, question: &Question<'_>) -> Result<OutgoingRequest
 
 fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), Unanswered> {
     let stream = body.write().map_err(drop_it)?;
-    for piece in bytes.chunks(ONE_WRITE) {
-        stream.blocking_write_and_flush(piece).map_err(drop_it)?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let room = usize::try_from(stream.check_write().map_err(drop_it)?).unwrap_or(usize::MAX);
+        if room == 0 {
+            stream.subscribe().block();
+            continue;
+        }
+        let (now, later) = rest.split_at(room.min(rest.len()));
+        stream.write(now).map_err(drop_it)?;
+        rest = later;
     }
+    // What is not out yet goes when the stream does.
     drop(stream);
     OutgoingBody::finish(body, None).map_err(drop_it)
 }

@@ -6,7 +6,6 @@
 //! again after [`Settings::fresh`]. Nothing of a request is kept but notes of accesses that the host has not taken yet.
 
 mod bindings;
-mod cache;
 mod http;
 mod notes;
 mod settings;
@@ -20,7 +19,7 @@ use sekisho_core::{
     records::{DeleteRequest, Fault, PutChunkRequest, PutRequest, Records},
     rest::{ActivityPage, ActivityQuery, Usage, UsageEvent},
 };
-use sekisho_plug_exports::{Plug, plug};
+use sekisho_plug_exports::{KeptAnswers, Plug, plug};
 
 use self::{notes::Notes, settings::Settings, store::Store};
 
@@ -121,9 +120,9 @@ impl Backed for Feed {
 
 impl Usage for Feed {
     fn note(&self, event: UsageEvent) {
-        if let Some(ready) = &self.0 {
-            ready.notes.add(event);
-        }
+        let mut written = Vec::new();
+        event.write(&mut written);
+        self.note_written(written);
     }
 
     fn recent(&self, wanted: ActivityQuery) -> ActivityPage {
@@ -146,9 +145,19 @@ impl Plug for Feed {
         }
     }
 
+    fn note_written(&self, access: Vec<u8>) {
+        if let Some(ready) = &self.0 {
+            ready.notes.add(access);
+        }
+    }
+
     fn trusts_peers(&self) -> bool {
         self.0
             .as_ref()
             .is_some_and(|ready| ready.settings.trusts_peers)
+    }
+
+    fn kept(&self) -> Option<&RefCell<KeptAnswers>> {
+        self.0.as_ref().map(|ready| &ready.store.kept)
     }
 }

@@ -2,8 +2,6 @@
 
 use std::{cell::RefCell, mem};
 
-use sekisho_core::rest::UsageEvent;
-
 use crate::{
     bindings::wasi::random::random,
     store::{Batch, Store},
@@ -11,22 +9,25 @@ use crate::{
 
 /// Kept while the host does not answer; beyond that the oldest are lost.
 const MOST: usize = 1024;
+/// Bytes that name a batch.
+const BATCH_ID: u64 = 16;
 
 /// In the order they were noted.
 #[derive(Default)]
 pub(crate) struct Notes {
-    waiting: RefCell<Vec<UsageEvent>>,
+    waiting: RefCell<Vec<Vec<u8>>>,
     /// What was sent and not acknowledged. It is sent again as it is: the host counts a batch once.
     unsure: RefCell<Option<Batch>>,
 }
 
 impl Notes {
-    pub(crate) fn add(&self, event: UsageEvent) {
+    /// One, as it was written.
+    pub(crate) fn add(&self, access: Vec<u8>) {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.len() >= MOST {
             waiting.remove(0);
         }
-        waiting.push(event);
+        waiting.push(access);
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -40,14 +41,10 @@ impl Notes {
         {
             return;
         }
-        let events = mem::take(&mut *self.waiting.borrow_mut());
-        if !events.is_empty() {
-            let id = format!(
-                "{:016x}{:016x}",
-                random::get_random_u64(),
-                random::get_random_u64()
-            );
-            self.is_taken(store, Batch { id, events });
+        let accesses = mem::take(&mut *self.waiting.borrow_mut());
+        if !accesses.is_empty() {
+            let id = random::get_random_bytes(BATCH_ID);
+            self.is_taken(store, Batch([id, accesses.concat()].concat()));
         }
     }
 

@@ -16,10 +16,10 @@ use sekisho_core::{
     rest::{ActivityPage, ActivityQuery, UsageEvent},
     secret::SecretText,
 };
+use sekisho_plug_exports::{Cache, KeptAnswers};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cache::Cache,
     http::{Address, Question, ask, ask_if_known},
     settings::Settings,
 };
@@ -41,6 +41,8 @@ pub(crate) struct Store {
     arrived: RefCell<HashMap<Digest, Vec<u8>>>,
     /// What stands at a key of a tree.
     values: RefCell<Cache<(Digest, [u8; ID_LENGTH])>>,
+    /// Answers that were sealed for their bearers.
+    pub(crate) kept: RefCell<KeptAnswers>,
     pointer: RefCell<Option<(Instant, Vec<u8>)>>,
     foreseen: RefCell<Option<Foreseen>>,
     /// A host of an earlier release does not know the question.
@@ -68,12 +70,8 @@ impl fmt::Display for Foreseen {
     }
 }
 
-/// Accesses that the host counts together, once.
-#[derive(Serialize)]
-pub(crate) struct Batch {
-    pub(crate) id: String,
-    pub(crate) events: Vec<UsageEvent>,
-}
+/// Accesses that the host counts together, once: a name of 16 random bytes, and then they, one after the other.
+pub(crate) struct Batch(pub(crate) Vec<u8>);
 
 #[derive(Deserialize)]
 struct Page {
@@ -88,9 +86,10 @@ impl Store {
         Self {
             settings,
             authorization: SecretText::new(bearer),
-            objects: RefCell::new(Cache::new(settings.cache / 4 * 3)),
+            objects: RefCell::new(Cache::new(settings.cache / 2)),
             arrived: RefCell::default(),
             values: RefCell::new(Cache::new(settings.cache / 4)),
+            kept: RefCell::new(KeptAnswers::new(settings.cache / 4)),
             pointer: RefCell::new(None),
             foreseen: RefCell::new(None),
             knows_near: Cell::new(true),
@@ -202,9 +201,9 @@ impl Store {
 
     /// Tells the host of accesses.
     pub(crate) fn report(&self, batch: &Batch) -> Result<(), Fault> {
-        let body = serde_json::to_vec(batch).map_err(|_| Fault::Unavailable)?;
         let feed = &self.settings.feed;
-        self.say(feed, Method::POST, "/edge/v1/usage", Some(&body), WORD)
+        let (path, body) = ("/edge/v1/usage", batch.0.as_slice());
+        self.say(feed, Method::POST, path, Some(body), WORD)
             .map(drop)
     }
 

@@ -55,11 +55,11 @@ impl Exchange {
         let answer = guest.call_answer(&mut store, &given).await;
         wipe(&mut given);
         let answer = answer?.map_err(|()| wasmtime::format_err!("the guest gave up"))?;
-        usage::note_all(
+        usage::note_for(
             &store.data().link,
             &head.headers,
             answer.checked,
-            answer.accesses,
+            &answer.accesses,
         );
         let status = StatusCode::from_u16(answer.status)?;
         if let Some(question) = question {

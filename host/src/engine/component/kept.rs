@@ -7,18 +7,11 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use hashlink::LruCache;
-use http::{HeaderMap, Method, StatusCode, request};
-use sekisho_core::{
-    cache::Snapshot,
-    rest::{self, Route},
-};
-use sha2::{Digest, Sha256};
+use http::{StatusCode, request};
+use sekisho_core::{cache::Snapshot, rest::Name};
 
-use super::bindings::exchange::Before;
+use super::bindings::request::Before;
 use crate::engine::link::Link;
-
-/// SHA-256 of a bearer's text and of what it asked for.
-type Name = [u8; 32];
 
 /// What is kept.
 pub(super) struct KeptAnswers {
@@ -56,19 +49,14 @@ impl KeptAnswers {
     }
 
     /// None if the answer is none to be kept.
-    pub(super) fn question(
-        &self,
-        head: &request::Parts,
-        asked: Option<&Route>,
-        link: &Link,
-    ) -> Option<Question> {
-        let is_read = head.method == Method::GET && matches!(asked, Some(Route::Item(..)));
-        if !is_read || self.most == 0 {
+    pub(super) fn question(&self, head: &request::Parts, link: &Link) -> Option<Question> {
+        if self.most == 0 {
             return None;
         }
+        let name = Name::of(&head.method, &head.uri, &head.headers)?;
         let of = link.snapshot();
         Some(Question {
-            name: name(&head.headers, head.uri.path_and_query()?.as_str())?,
+            name,
             version: of.head()?.version,
             of: Arc::downgrade(&of),
         })
@@ -110,26 +98,15 @@ impl Held {
     }
 }
 
-fn name(headers: &HeaderMap, target: &str) -> Option<Name> {
-    let bearer = rest::bearer(headers)?;
-    let mut digest = Sha256::new();
-    digest.update((bearer.len() as u64).to_be_bytes());
-    digest.update(bearer);
-    digest.update(target);
-    Some(digest.finalize().into())
-}
-
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     const OK: StatusCode = StatusCode::OK;
 
-    fn question(of: &Arc<Snapshot>, version: u64, name: u8) -> Question {
+    fn question(of: &Arc<Snapshot>, version: u64, name: u64) -> Question {
         Question {
-            name: [name; 32],
+            name: Name([name, 0]),
             of: Arc::downgrade(of),
             version,
         }
@@ -184,19 +161,5 @@ mod tests {
         assert_eq!(seen(&kept, &question(&records, 1, 1)), None);
         kept.learn(question(&records, 1, 1), OK, Some(vec![1]));
         assert_eq!(seen(&kept, &question(&records, 1, 1)), None);
-    }
-
-    #[test]
-    fn a_name_is_of_one_bearer_and_one_target() {
-        let name = |bearer: &str, target| {
-            let mut headers = HeaderMap::new();
-            let value = HeaderValue::from_str(&format!("Bearer {bearer}")).unwrap();
-            headers.insert(http::header::AUTHORIZATION, value);
-            name(&headers, target).unwrap()
-        };
-        assert_eq!(name("a", "/b"), name(" a ", "/b"));
-        assert_ne!(name("a", "/b"), name("a/", "b"));
-        assert_ne!(name("a", "/b"), name("b", "/b"));
-        assert_ne!(name("a", "/b"), name("a", "/b/"));
     }
 }

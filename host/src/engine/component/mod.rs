@@ -130,7 +130,7 @@ impl ComponentEngine {
         let (head, body) = request.into_parts();
         let response = match (exchange, body) {
             (Some(exchange), RequestBody::Whole(body)) => {
-                let question = exchange.kept.question(&head, asked, &link);
+                let question = exchange.kept.question(&head, &link);
                 exchange
                     .run(place, self.store(link), &head, body, question)
                     .await

@@ -2,49 +2,59 @@
 
 #[path = "../../../../wit/convert/usage.rs"]
 mod convert;
-#[path = "../../../../wit/convert/event.rs"]
-mod event;
 
 use http::HeaderMap;
-use sekisho_core::rest::{Caller, Usage};
+use sekisho_core::rest::{Caller, Usage, UsageEvent};
 
 use super::bindings::{request, usage as wit};
 use crate::engine::link::Link;
 
 impl wit::Host for Link {
-    fn note(&mut self, event: wit::Event) {
-        // A guest that notes what is no id has nothing to count.
-        if let Some(event) = event::parse(event) {
-            Usage::note(self, event);
-        }
+    fn note(&mut self, checked: Option<wit::Verdict>, accesses: Vec<u8>) {
+        note_all(self, checked, &accesses, |_| {});
     }
 
     fn recent(&mut self, wanted: wit::ActivityQuery) -> wit::ActivityPage {
         convert::page(Usage::recent(self, convert::query(&wanted)))
     }
-
-    fn checked(&mut self, verdict: wit::Verdict) {
-        Usage::checked(self, convert::verdict(verdict));
-    }
 }
 
 /// Notes that came with an answer, of whoever asked with these headers.
-pub(super) fn note_all(
+pub(super) fn note_for(
     link: &Link,
     asked_with: &HeaderMap,
     checked: Option<wit::Verdict>,
-    accesses: Vec<wit::Event>,
+    accesses: &[u8],
+) {
+    note_all(link, checked, accesses, |event| {
+        event.caller = Caller::of(asked_with, &event.caller.request_id);
+    });
+}
+
+fn note_all(
+    link: &Link,
+    checked: Option<wit::Verdict>,
+    accesses: &[u8],
+    complete: impl Fn(&mut UsageEvent),
 ) {
     if let Some(verdict) = checked {
         Usage::checked(link, convert::verdict(verdict));
     }
-    for mut event in accesses.into_iter().filter_map(event::parse) {
-        event.caller = Caller::of(asked_with, &event.caller.request_id);
+    // A guest that notes what is no id has nothing to count.
+    for mut event in UsageEvent::split(accesses).filter_map(UsageEvent::read) {
+        complete(&mut event);
         Usage::note(link, event);
     }
 }
 
 impl request::Host for Link {
+    /// What is kept goes in and out with an exchange, the only way on which it is of use.
+    fn recall(&mut self, _: request::Name) -> (request::Before, Option<request::Head>) {
+        (request::Before::Never, None)
+    }
+
+    fn keep(&mut self, _: request::Name, _: Option<Vec<u8>>) {}
+
     /// A sandbox answers one request and is gone, with all it held.
     fn finished(&mut self) {}
 }

@@ -2,53 +2,52 @@
 
 use alloc::vec::Vec;
 
-use super::Digest;
-use crate::{records::Fault, seal::Sealed};
+use crate::{published::Digest, records::Fault, seal::Sealed};
 
 /// It is not what we write: damage, for a store has no business of its own in it.
-pub(super) const MALFORMED: Fault = Fault::Unavailable;
+pub(crate) const MALFORMED: Fault = Fault::Unavailable;
 
 /// What is written.
 #[derive(Default)]
-pub(super) struct Writer(pub(super) Vec<u8>);
+pub(crate) struct Writer(pub(crate) Vec<u8>);
 
 impl Writer {
     /// Begins with a byte that says what it is.
-    pub(super) fn new(kind: u8) -> Self {
+    pub(crate) fn new(kind: u8) -> Self {
         Self(Vec::from([kind]))
     }
 
-    pub(super) fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.extend_from_slice(bytes);
         self
     }
 
-    pub(super) fn byte(&mut self, byte: u8) -> &mut Self {
+    pub(crate) fn byte(&mut self, byte: u8) -> &mut Self {
         self.0.push(byte);
         self
     }
 
     /// How many follow, or how long what follows is. Nothing in memory has 2^32 parts.
-    pub(super) fn count(&mut self, count: usize) -> &mut Self {
+    pub(crate) fn count(&mut self, count: usize) -> &mut Self {
         self.raw(&u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes())
     }
 
-    pub(super) fn number(&mut self, number: u64) -> &mut Self {
+    pub(crate) fn number(&mut self, number: u64) -> &mut Self {
         self.raw(&number.to_be_bytes())
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.count(bytes.len()).raw(bytes)
     }
 
-    pub(super) fn name(&mut self, name: Option<&Digest>) -> &mut Self {
+    pub(crate) fn name(&mut self, name: Option<&Digest>) -> &mut Self {
         match name {
             Some(name) => self.byte(1).raw(name.as_bytes()),
             None => self.byte(0),
         }
     }
 
-    pub(super) fn sealed(&mut self, sealed: Option<&Sealed>) -> &mut Self {
+    pub(crate) fn sealed(&mut self, sealed: Option<&Sealed>) -> &mut Self {
         match sealed {
             Some(sealed) => self.byte(1).bytes(sealed.as_bytes()),
             None => self.byte(0),
@@ -57,11 +56,11 @@ impl Writer {
 }
 
 /// What is left to read. It cannot be made to reserve more than it holds.
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     /// Of something that begins with this byte.
-    pub(super) fn new(bytes: &'a [u8], kind: u8) -> Result<Self, Fault> {
+    pub(crate) fn new(bytes: &'a [u8], kind: u8) -> Result<Self, Fault> {
         match bytes.split_first() {
             Some((first, rest)) if *first == kind => Ok(Self(rest)),
             _ => Err(MALFORMED),
@@ -69,38 +68,38 @@ impl<'a> Reader<'a> {
     }
 
     /// Of something without such a byte.
-    pub(super) const fn of(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn of(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn raw(&mut self, length: usize) -> Result<&'a [u8], Fault> {
+    pub(crate) fn raw(&mut self, length: usize) -> Result<&'a [u8], Fault> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or(MALFORMED)?;
         self.0 = rest;
         Ok(taken)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         self.raw(N)?.try_into().map_err(|_| MALFORMED)
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, Fault> {
+    pub(crate) fn byte(&mut self) -> Result<u8, Fault> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    pub(super) fn count(&mut self) -> Result<usize, Fault> {
+    pub(crate) fn count(&mut self) -> Result<usize, Fault> {
         usize::try_from(u32::from_be_bytes(self.array()?)).map_err(|_| MALFORMED)
     }
 
-    pub(super) fn number(&mut self) -> Result<u64, Fault> {
+    pub(crate) fn number(&mut self) -> Result<u64, Fault> {
         self.array().map(u64::from_be_bytes)
     }
 
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Fault> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Fault> {
         let length = self.count()?;
         self.raw(length)
     }
 
-    pub(super) fn flag(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn flag(&mut self) -> Result<bool, Fault> {
         match self.byte()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -109,27 +108,27 @@ impl<'a> Reader<'a> {
     }
 
     /// An identifier's text.
-    pub(super) fn id<T: core::str::FromStr>(&mut self) -> Result<T, Fault> {
+    pub(crate) fn id<T: core::str::FromStr>(&mut self) -> Result<T, Fault> {
         let text = self.raw(crate::id::ID_LENGTH)?;
         let text = core::str::from_utf8(text).map_err(|_| MALFORMED)?;
         text.parse().map_err(|_| MALFORMED)
     }
 
-    pub(super) fn digest(&mut self) -> Result<Digest, Fault> {
+    pub(crate) fn digest(&mut self) -> Result<Digest, Fault> {
         self.array().map(Digest::from_bytes)
     }
 
-    pub(super) fn name(&mut self) -> Result<Option<Digest>, Fault> {
+    pub(crate) fn name(&mut self) -> Result<Option<Digest>, Fault> {
         self.flag()?.then(|| self.digest()).transpose()
     }
 
-    pub(super) fn sealed(&mut self) -> Result<Option<Sealed>, Fault> {
+    pub(crate) fn sealed(&mut self) -> Result<Option<Sealed>, Fault> {
         let sealed = |bytes: &[u8]| Sealed::from_bytes(bytes.to_vec());
         self.flag()?.then(|| self.bytes().map(sealed)).transpose()
     }
 
     /// So many things, each read by `one`.
-    pub(super) fn many<T>(
+    pub(crate) fn many<T>(
         &mut self,
         mut one: impl FnMut(&mut Self) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
@@ -138,18 +137,18 @@ impl<'a> Reader<'a> {
     }
 
     /// All that is left.
-    pub(super) const fn rest(&mut self) -> &'a [u8] {
+    pub(crate) const fn rest(&mut self) -> &'a [u8] {
         let rest = self.0;
         self.0 = &[];
         rest
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// What is read, if nothing is left over.
-    pub(super) const fn end<T: Copy>(&self, read: T) -> Result<T, Fault> {
+    pub(crate) const fn end<T: Copy>(&self, read: T) -> Result<T, Fault> {
         if self.is_empty() {
             Ok(read)
         } else {
