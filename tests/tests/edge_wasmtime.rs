@@ -13,7 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sekisho_core::{key::DeviceSecret, published::EdgeKeys};
+use sekisho_core::{
+    key::DeviceSecret,
+    published::EdgeKeys,
+    rest::{Action, Caller, UsageEvent},
+};
 use sekisho_edge_artifact as artifact;
 use sekisho_host::edge::build::{Target, bake, build, compose};
 use sekisho_tests::{
@@ -26,7 +30,7 @@ use sekisho_tests::{
     relay::Relay,
     rng::labelled,
     sdk,
-    world::World,
+    world::{NOW, World},
 };
 
 /// Far more than anything here takes.
@@ -131,6 +135,56 @@ fn a_host_that_feeds_nobody_has_no_such_path() {
     // EXPOSE: the world's own.
     request.headers[0].1 = format!("Bearer {}", keys().read_bearer().expose());
     assert_eq!(host.connect().send(&request).status, 404);
+}
+
+/// A batch of accesses counts once, and not at all if anything in it makes no sense.
+#[test]
+fn a_batch_of_accesses_counts_whole_and_once() {
+    let hosted = sekisho_tests::hosted::Hosted::new(sekisho_host::engine::EngineKind::Native);
+    let host = hosted.serve_as(&Given::default(), |config| {
+        config.feed = Some(sekisho_host::edge::FeedConfig {
+            keys: keys(),
+            writes: false,
+        });
+    });
+    let (vault, item) = World::get().items["login"];
+    let event = UsageEvent {
+        token: World::get().token_record("rw").id,
+        action: Action::Read,
+        allowed: true,
+        vault,
+        item: Some(item),
+        item_version: Some(1),
+        at: NOW,
+        caller: Caller::default(),
+    };
+    let mut batch = vec![7; 16];
+    event.write(&mut batch);
+    event.write(&mut batch);
+    let send = |body: &[u8]| {
+        let mut request = get("/edge/v1/usage", "rw");
+        request.method = "POST".into();
+        request.body = body.to_vec();
+        // EXPOSE: the world's own.
+        request.headers[0].1 = format!("Bearer {}", keys().read_bearer().expose());
+        let answer = host.connect().send(&request);
+        (answer.status, answer.body)
+    };
+    let total = || {
+        let activity = host.connect().send(&get("/v1/activity", "rw"));
+        activity.json().unwrap().as_array().unwrap().len()
+    };
+    let mut no_action = batch.clone();
+    no_action[16] = 9;
+    let refused = (422, b"refused".to_vec());
+    for body in [&batch[..15], &batch[..batch.len() - 1], &no_action] {
+        assert_eq!(send(body), refused);
+        assert_eq!(total(), 0);
+    }
+    for _ in 0..2 {
+        assert_eq!(send(&batch), (204, Vec::new()));
+        assert_eq!(total(), 2);
+    }
 }
 
 /// Neither a host that only lets edges read nor an edge without a write URL takes a write; both say so alike.

@@ -115,3 +115,45 @@ fn open<A: Cipher>(
 trait Cipher: KeyInit<KeySize = U32> + AeadInOut<NonceSize = U12, TagSize = U16> {}
 
 impl<A: KeyInit<KeySize = U32> + AeadInOut<NonceSize = U12, TagSize = U16>> Cipher for A {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8439 §2.8.2.
+    #[test]
+    fn chacha_is_that_of_the_rfc() {
+        let mut key = [0; 32];
+        for (byte, n) in key.iter_mut().zip(0x80..) {
+            *byte = n;
+        }
+        let nonce = [7, 0, 0, 0, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47];
+        let aad = [
+            0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7,
+        ];
+        let text = b"Ladies and Gentlemen of the class of '99: \
+            If I could offer you only one tip for the future, sunscreen would be it.";
+        let mut sealed = text.to_vec();
+        chacha::seal_in_place(&key, &nonce, &aad, &mut sealed, 0);
+        let (ciphertext, tag) = sealed.split_at(text.len());
+        let begin = 0xd31a_8d34_648e_60db_7b86_afbc_53ef_7ec2_u128.to_be_bytes();
+        assert_eq!(ciphertext[..16], begin);
+        assert_eq!(
+            tag,
+            0x1ae1_0b59_4f09_e26a_7e90_2ecb_d060_0691_u128.to_be_bytes()
+        );
+        let mut opened = sealed.clone();
+        chacha::open_in_place(&key, &nonce, &aad, &mut opened).unwrap();
+        assert_eq!(opened, text);
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            assert!(
+                chacha::open_in_place(&key, &nonce, &aad, &mut damaged).is_err(),
+                "{at}"
+            );
+        }
+        let mut cut = sealed[..TAG_LENGTH - 1].to_vec();
+        assert!(chacha::open_in_place(&key, &nonce, &aad, &mut cut).is_err());
+    }
+}

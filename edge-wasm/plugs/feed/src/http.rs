@@ -155,7 +155,8 @@ fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), Unanswered> {
         stream.write(now).map_err(drop_it)?;
         rest = later;
     }
-    // What is not out yet goes when the stream does.
+    // A stream whose last byte is out may be closed already: the answer says whether all of it arrived.
+    let _ = stream.blocking_flush();
     drop(stream);
     OutgoingBody::finish(body, None).map_err(drop_it)
 }
