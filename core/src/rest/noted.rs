@@ -160,7 +160,7 @@ mod tests {
 
     fn events() -> Vec<UsageEvent> {
         let all = UsageEvent {
-            token: TokenId::MIN,
+            token: TokenId::parse("ccccccccccccccccccccccccc2").unwrap(),
             action: Action::Read,
             allowed: true,
             vault: VaultId::parse("aaaaaaaaaaaaaaaaaaaaaaaaa2").unwrap(),
@@ -172,10 +172,6 @@ mod tests {
                 user_agent: "ein Ägent".into(),
                 peer: Some(IpAddr::from([127, 0, 0, 1])),
             },
-        };
-        let all = UsageEvent {
-            token: TokenId::parse("ccccccccccccccccccccccccc2").unwrap(),
-            ..all
         };
         let mut bare = all.clone();
         bare.action = Action::Delete;
