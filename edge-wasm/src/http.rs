@@ -16,6 +16,9 @@ use crate::bindings::wasi::{
     io::streams::{OutputStream, StreamError},
 };
 
+#[path = "stream.rs"]
+mod stream;
+
 /// What `blocking-write-and-flush` takes at most in one call.
 const ONE_WRITE: usize = 4096;
 /// What is asked for in one read of a request's body.
@@ -190,16 +193,6 @@ fn write(stream: &OutputStream, bytes: &[u8]) -> Result<(), StreamError> {
     if bytes.len() <= ONE_WRITE {
         return stream.blocking_write_and_flush(bytes);
     }
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let budget = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
-        if budget == 0 {
-            stream.subscribe().block();
-            continue;
-        }
-        let (now, later) = rest.split_at(budget.min(rest.len()));
-        stream.write(now)?;
-        rest = later;
-    }
+    stream::write_all(stream, bytes)?;
     stream.blocking_flush()
 }

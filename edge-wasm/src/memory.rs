@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use ::http::{Request, StatusCode};
+use ::http::Request;
 use sekisho_core::rest::{self, Before, Kept, Name, Ports, Response};
 
 use crate::{bindings::sekisho::vault::request as wit, records::Imported};
@@ -33,8 +33,7 @@ pub(crate) fn answer(
     imported.has_head(head);
     let is_news = matches!(before, Before::Never);
     let (response, kept) = rest::answer_again(request, before, ports);
-    let is_answered = matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED);
-    if kept.is_some() || (is_news && is_answered) {
+    if kept.is_some() || (is_news && rest::is_worth_remembering(response.status())) {
         wit::keep(name, kept.map(Kept::into_bytes).as_deref());
     }
     response

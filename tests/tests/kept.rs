@@ -421,6 +421,8 @@ fn a_name_is_of_who_asks_and_for_what_and_opens_nothing() {
         format!("/v1/vaults/{vault}"),
         format!("/v1/vaults/{vault}/items"),
         format!("/v1/vaults/{vault}/items?filter=title%20pr"),
+        format!("{}/files", path("api")),
+        format!("{}/files/items", path("api")),
     ] {
         assert_eq!(name(&get("rw", &none)), None, "{none}");
     }

@@ -64,13 +64,14 @@ pub enum Before {
 pub struct Name(pub [u64; 2]);
 
 impl Name {
-    /// None if what is asked for has no answer to be kept; what is asked of an item's files has one, and core keeps none.
+    /// None if it is no item that is asked for: other answers are not kept. Whether there is such an item is not looked at.
     ///
     /// Of the bearer it takes the end alone, which in a token is most of its signature: no two tokens share it. Whoever
     /// makes up another text of that end meets the name and opens nothing.
     pub fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
         const END: usize = 64;
-        if *method != Method::GET || !uri.path().contains("/items/") {
+        let mut from_end = uri.path().trim_end_matches('/').rsplit('/').skip(1);
+        if *method != Method::GET || from_end.next() != Some("items") {
             return None;
         }
         let bearer = headers.get(header::AUTHORIZATION)?.as_bytes();
@@ -79,6 +80,11 @@ impl Name {
         let digest = hash::sha256(&[end, b"\0", target(uri).as_bytes()]);
         Some(Self(Digest::from_bytes(digest).numbers()))
     }
+}
+
+/// Whether what was answered with this status is worth remembering: the next time it may be kept.
+pub const fn is_worth_remembering(status: StatusCode) -> bool {
+    matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED)
 }
 
 /// An answer, sealed for the bearer that got it.

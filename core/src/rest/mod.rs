@@ -46,7 +46,7 @@ mod write;
 
 pub use activity::{ActivityPage, ActivityQuery, Caller, PEER_HEADER};
 pub use body::Body;
-pub use kept::{Before, Kept, Name};
+pub use kept::{Before, Kept, Name, is_worth_remembering};
 pub use refusal::Refusal;
 pub use route::Route;
 pub use upload::{Intake, MAX_FILE, Upload, intake, is_upload};

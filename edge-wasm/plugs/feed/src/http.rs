@@ -16,6 +16,9 @@ use crate::bindings::wasi::{
     io::streams::StreamError,
 };
 
+#[path = "../../../src/stream.rs"]
+mod stream;
+
 const SECOND: u64 = 1_000_000_000;
 /// Nobody at the other end is soon found out.
 const CONNECT: u64 = 2 * SECOND;
@@ -144,17 +147,7 @@ fn request(address: &Address, question: &Question<'_>) -> Result<OutgoingRequest
 
 fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), Unanswered> {
     let stream = body.write().map_err(drop_it)?;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let room = usize::try_from(stream.check_write().map_err(drop_it)?).unwrap_or(usize::MAX);
-        if room == 0 {
-            stream.subscribe().block();
-            continue;
-        }
-        let (now, later) = rest.split_at(room.min(rest.len()));
-        stream.write(now).map_err(drop_it)?;
-        rest = later;
-    }
+    stream::write_all(&stream, bytes).map_err(drop_it)?;
     // A stream whose last byte is out may be closed already: the answer says whether all of it arrived.
     let _ = stream.blocking_flush();
     drop(stream);

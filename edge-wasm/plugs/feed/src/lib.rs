@@ -34,6 +34,7 @@ struct Ready {
     /// What this request sees.
     view: RefCell<View>,
     notes: Notes,
+    kept: RefCell<KeptAnswers>,
 }
 
 plug!(Feed, Feed::new);
@@ -65,6 +66,8 @@ impl Ready {
             store,
             view: RefCell::new(Published::new(store, &settings.keys)),
             notes: Notes::default(),
+            // The store takes the rest.
+            kept: RefCell::new(KeptAnswers::new(settings.cache / 4)),
         }
     }
 
@@ -158,6 +161,6 @@ impl Plug for Feed {
     }
 
     fn kept(&self) -> Option<&RefCell<KeptAnswers>> {
-        self.0.as_ref().map(|ready| &ready.store.kept)
+        self.0.as_ref().map(|ready| &ready.kept)
     }
 }

@@ -16,7 +16,7 @@ use sekisho_core::{
     rest::{ActivityPage, ActivityQuery, UsageEvent},
     secret::SecretText,
 };
-use sekisho_plug_exports::{Cache, KeptAnswers};
+use sekisho_plug_exports::Cache;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -41,8 +41,6 @@ pub(crate) struct Store {
     arrived: RefCell<HashMap<Digest, Vec<u8>>>,
     /// What stands at a key of a tree.
     values: RefCell<Cache<(Digest, [u8; ID_LENGTH])>>,
-    /// Answers that were sealed for their bearers.
-    pub(crate) kept: RefCell<KeptAnswers>,
     pointer: RefCell<Option<(Instant, Vec<u8>)>>,
     foreseen: RefCell<Option<Foreseen>>,
     /// A host of an earlier release does not know the question.
@@ -89,7 +87,6 @@ impl Store {
             objects: RefCell::new(Cache::new(settings.cache / 2)),
             arrived: RefCell::default(),
             values: RefCell::new(Cache::new(settings.cache / 4)),
-            kept: RefCell::new(KeptAnswers::new(settings.cache / 4)),
             pointer: RefCell::new(None),
             foreseen: RefCell::new(None),
             knows_near: Cell::new(true),

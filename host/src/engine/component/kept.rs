@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use hashlink::LruCache;
 use http::{StatusCode, request};
-use sekisho_core::{cache::Snapshot, rest::Name};
+use sekisho_core::{
+    cache::Snapshot,
+    rest::{self, Name},
+};
 
 use super::bindings::request::Before;
 use crate::engine::link::Link;
@@ -85,8 +88,7 @@ impl KeptAnswers {
     pub(super) fn learn(&self, question: Question, status: StatusCode, kept: Option<Vec<u8>>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = kept.is_some() || !held.answers.contains_key(&question.name);
-        let is_answered = matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED);
-        if is_answered && is_news && held.is_of(&question) {
+        if rest::is_worth_remembering(status) && is_news && held.is_of(&question) {
             held.answers.insert(question.name, kept);
         }
     }
