@@ -28,8 +28,10 @@ fn main() {
         config.component = Some(LEAST_WASM.to_vec());
     });
     let (component, request) = host(EngineKind::Component, |_| {});
-    let (forgetful, first_request) = host(EngineKind::Component, |config| config.sandbox.kept = 0);
+    let (forgetful, first_request) = host(EngineKind::Component, |config| config.kept = 0);
     let (native, native_request) = host(EngineKind::Native, |_| {});
+    let (forgetful_native, first_native_request) =
+        host(EngineKind::Native, |config| config.kept = 0);
     let at = |server: &Server, request: &[u8]| {
         let (addr, requests) = (server.addr, [request.to_vec()]);
         move || load(addr, &requests, 200, TIME)
@@ -42,9 +44,22 @@ fn main() {
         Row::new("component: nothing kept", at(&forgetful, &first_request)),
         Row::new("component: a heartbeat", at(&component, HEARTBEAT)),
         Row::new("native engine", at(&native, &native_request)),
+        Row::new(
+            "native: nothing kept",
+            at(&forgetful_native, &first_native_request),
+        ),
     ];
     rounds(&mut rows, ROUNDS);
-    let [bare, hello, least, component, forgetful, heartbeat, native] = &rows;
+    let [
+        bare,
+        hello,
+        least,
+        component,
+        forgetful,
+        heartbeat,
+        native,
+        forgetful_native,
+    ] = &rows;
     at_least(
         "component engine ÷ hello component",
         component.ratio(hello),
@@ -63,6 +78,10 @@ fn main() {
         component.ratio(heartbeat),
     );
     at_least("native engine ÷ bare hyper hello", native.ratio(bare), 0.3);
+    aside(
+        "native engine, nothing kept ÷ bare hyper hello",
+        forgetful_native.ratio(bare),
+    );
 }
 
 fn host(engine: EngineKind, change: impl FnOnce(&mut HostConfig)) -> (Server, Vec<u8>) {

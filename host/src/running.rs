@@ -11,8 +11,8 @@ use crate::{
     dependency::Dependency,
     edge::{Feed, FeedConfig},
     engine::{
-        Backing, ComponentEngine, Engine, EngineError, EngineKind, NativeEngine, Prepared, Sandbox,
-        Settings,
+        Backing, ComponentEngine, Engine, EngineError, EngineKind, KeptAnswers, NativeEngine,
+        Prepared, Sandbox, Settings,
     },
     health::Health,
     live::Live,
@@ -69,6 +69,8 @@ pub struct HostConfig {
     pub max_stale: u64,
     /// Largest file content inlined in an answer, in bytes.
     pub max_inline: u64,
+    /// Answers that are kept in memory, some KB each, sealed for the bearers that got them; 0: none.
+    pub kept: usize,
     /// Bytes on disk of accesses that the account has not taken yet; beyond that the oldest are added up.
     pub usage_budget: u64,
     /// The waits of the sync core.
@@ -109,6 +111,7 @@ impl HostConfig {
             signing_keys,
             max_stale: 86_400,
             max_inline: 100 * 1024,
+            kept: 1024,
             usage_budget: 64 * 1024 * 1024,
             pace: Pace::default(),
             limits: Limits::default(),
@@ -180,6 +183,7 @@ impl Host {
             chunks: Arc::new(chunks(&config)),
             usage,
             activity: Activity::default(),
+            kept: KeptAnswers::new(config.kept),
             events,
             metrics,
             clock: Arc::clone(&config.clock),

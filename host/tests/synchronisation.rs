@@ -305,9 +305,15 @@ async fn a_write_is_read_and_a_revocation_is_seen_at_once() {
 /// What is read again and again is kept sealed for its reader (ADR 25), and shows every change all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_for_a_reader_follows_every_change() {
+    for engine in [EngineKind::Native, EngineKind::Component] {
+        what_is_kept_follows_every_change(engine).await;
+    }
+}
+
+async fn what_is_kept_follows_every_change(engine: EngineKind) {
     const READS: usize = 4;
     let account = Arc::new(MemoryAccount::new(3));
-    let host = start(config(&account, EngineKind::Component, None)).await;
+    let host = start(config(&account, engine, None)).await;
     let (addr, asked) = (host.addr(), Arc::clone(&account));
     let reads = tokio::task::spawn_blocking(move || {
         let mut client = Client::connect(addr);

@@ -6,10 +6,7 @@
 //! A request goes straight down: [`Route::parse`] (a bad id stops) → `token` → [`crate::token::Grant`] (401) →
 //! `grant.read(vault)` → [`crate::token::ReadAccess`] (403) → records → open → JSON.
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response as HttpResponse, StatusCode,
@@ -211,7 +208,7 @@ pub fn answer_again(
     {
         return (respond(Ok(reply), &request_id, is_head), None);
     }
-    let reply = decide(request, ports, &request_id);
+    let reply = decide(request, ports, request_id.clone());
     let kept = match &reply {
         Ok(reply) if is_worth_keeping => kept::keep(reply, request, ports),
         _ => None,
@@ -236,7 +233,7 @@ pub fn refuse(refusal: &Refusal, request_id: &str) -> Response {
 )]
 pub fn authenticate<T>(request: &Request<T>, ports: &mut Ports<'_>) -> Result<Grant, Response> {
     let request_id = request_id(request, ports.rng);
-    match Asked::admit(request, ports, &request_id, None) {
+    match Asked::admit(request, ports, request_id.clone(), None) {
         Ok(asked) => Ok(asked.grant),
         Err(refusal) => Err(refuse(&refusal, &request_id)),
     }
@@ -249,7 +246,7 @@ pub fn present(content_type: &'static str, body: Vec<u8>, request_id: &str) -> R
 }
 
 /// The client's own id for the request if it is a sane one, else a fresh UUID (RFC 9562 version 4).
-pub fn request_id<T>(request: &Request<T>, rng: &mut dyn CryptoRng) -> String {
+pub fn request_id<'a, T>(request: &'a Request<T>, rng: &mut dyn CryptoRng) -> Cow<'a, str> {
     let given = request
         .headers()
         .get(REQUEST_ID_HEADER)
@@ -262,7 +259,7 @@ pub fn request_id<T>(request: &Request<T>, rng: &mut dyn CryptoRng) -> String {
     };
     given
         .filter(is_sane)
-        .map_or_else(|| uuid(rng), ToString::to_string)
+        .map_or_else(|| uuid(rng).into(), Cow::Borrowed)
 }
 
 /// A random UUID.
@@ -284,10 +281,10 @@ pub fn uuid(rng: &mut dyn CryptoRng) -> String {
     text
 }
 
-fn decide(
-    request: &Request<Vec<u8>>,
+fn decide<'a>(
+    request: &'a Request<Vec<u8>>,
     ports: &mut Ports<'_>,
-    request_id: &str,
+    request_id: Cow<'a, str>,
 ) -> Result<Reply, Refusal> {
     let route = Route::parse(request.method(), request.uri().path())?;
     match route {
@@ -332,7 +329,7 @@ fn decide(
 /// A request whose token was checked, on records that are fresh enough.
 struct Asked<'a> {
     parts: RequestParts<'a>,
-    request_id: String,
+    request_id: Cow<'a, str>,
     head: Head,
     grant: Grant,
 }
@@ -346,7 +343,7 @@ impl<'a> Asked<'a> {
     fn admit<T>(
         request: &'a Request<T>,
         ports: &Ports<'_>,
-        request_id: &str,
+        request_id: Cow<'a, str>,
         route: Option<&Route>,
     ) -> Result<Self, Refusal> {
         let Some(bearer) = bearer(request.headers()) else {
@@ -369,7 +366,7 @@ impl<'a> Asked<'a> {
                 headers: request.headers(),
                 uri: request.uri(),
             },
-            request_id: request_id.to_string(),
+            request_id,
             head,
             grant,
         })

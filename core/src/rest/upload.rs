@@ -332,7 +332,10 @@ pub fn intake<'a, T>(head: &'a http::Request<T>, ports: &mut Ports<'_>) -> Intak
     }
     let request_id = super::request_id(head, ports.rng);
     let upload = Route::parse(head.method(), head.uri().path())
-        .and_then(|route| Ok((route, Asked::admit(head, ports, &request_id, Some(&route))?)))
+        .and_then(|route| {
+            let asked = Asked::admit(head, ports, request_id.clone(), Some(&route));
+            asked.map(|asked| (route, asked))
+        })
         .and_then(|(route, asked)| Upload::begin(asked, ports, route));
     match upload {
         Ok(upload) => Intake::Pieces(Box::new(upload)),

@@ -15,10 +15,11 @@ use sekisho_core::{
         DeleteRequest, Fault, Head, ItemRecord, PartRecord, PutChunkRequest, PutRequest, Records,
         SigningKeyRecord, TitleMark, TokenRecord, VaultRecord,
     },
-    rest::{ActivityPage, ActivityQuery, Usage, UsageEvent, Verdict},
+    rest::{ActivityPage, ActivityQuery, Before, Usage, UsageEvent, Verdict},
     time::Timestamp,
 };
 
+use super::kept::{KeptAnswers, Question};
 use crate::{
     activity::Activity,
     clock::Clock,
@@ -53,6 +54,8 @@ pub struct Backing {
     pub usage: UsageQueue,
     /// The newest of them, to be shown.
     pub activity: Activity,
+    /// Answers, sealed for the bearers that got them.
+    pub kept: KeptAnswers,
     /// Who wants to be told of changes.
     pub events: Arc<Events>,
     /// What is counted.
@@ -65,6 +68,17 @@ pub struct Backing {
     pub dependencies: Vec<Arc<dyn Dependency>>,
     /// Where blocking code waits for asynchronous code.
     pub runtime: tokio::runtime::Handle,
+}
+
+impl Backing {
+    /// What is remembered of a request, if its answer may be kept.
+    pub(super) fn recall(&self, question: Option<&Question>) -> Before {
+        let before = question.map_or(Before::Never, |question| self.kept.recall(question));
+        if matches!(before, Before::Kept(_)) {
+            self.metrics.met_kept();
+        }
+        before
+    }
 }
 
 /// Conflicts with what the account mirrors that one request may meet: the first one brought the item to what it is there

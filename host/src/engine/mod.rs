@@ -2,6 +2,7 @@
 
 mod body;
 mod component;
+mod kept;
 mod link;
 mod native;
 
@@ -10,13 +11,13 @@ use std::{fmt, str::FromStr, sync::Arc};
 use http::{Request, Response};
 use sekisho_core::{rest::Route, token::Grant};
 
-pub(crate) use self::component::Prepared;
 pub use self::{
     body::{AnswerBody, BodyError, Pieces, RequestBody},
     component::{ComponentEngine, Sandbox, compile_if_asked},
     link::{Backing, Settings},
     native::NativeEngine,
 };
+pub(crate) use self::{component::Prepared, kept::KeptAnswers};
 
 /// Which engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

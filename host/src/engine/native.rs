@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, request};
 use http_body_util::BodyExt;
 use sekisho_core::{
     rest::{self, Intake, Ports},
@@ -34,7 +34,7 @@ impl NativeEngine {
     pub(super) async fn answer(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
         let (head, body) = request.into_parts();
         match body {
-            RequestBody::Whole(bytes) => self.answer_whole(Request::from_parts(head, bytes)).await,
+            RequestBody::Whole(bytes) => self.answer_whole(head, bytes).await,
             RequestBody::Pieces(pieces) => {
                 self.take_in(Request::from_parts(head, ()), pieces).await
             }
@@ -49,20 +49,27 @@ impl NativeEngine {
             .unwrap_or_else(|_| refusal::broken(&*self.backing.random))
     }
 
-    async fn answer_whole(&self, request: Request<Vec<u8>>) -> Response<AnswerBody> {
+    async fn answer_whole(&self, head: request::Parts, body: Vec<u8>) -> Response<AnswerBody> {
         let link = Link::new(Arc::clone(&self.backing));
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
-            return answer(&request, link);
+        if matches!(head.method, Method::GET | Method::HEAD) {
+            return answer(head, body, link);
         }
-        tokio::task::spawn_blocking(move || answer(&request, link))
+        tokio::task::spawn_blocking(move || answer(head, body, link))
             .await
             .unwrap_or_else(|_| refusal::broken(&*self.backing.random))
     }
 }
 
-fn answer(request: &Request<Vec<u8>>, link: Link) -> Response<AnswerBody> {
+fn answer(head: request::Parts, body: Vec<u8>, link: Link) -> Response<AnswerBody> {
     let (backing, reason) = (Arc::clone(link.backing()), link.reason());
-    let response = rest::answer(request, &mut ports(&link, &mut CoreRng(&*backing.random)));
+    let question = backing.kept.question(&head, &link);
+    let before = backing.recall(question.as_ref());
+    let request = Request::from_parts(head, body);
+    let rng = &mut CoreRng(&*backing.random);
+    let (response, kept) = rest::answer_again(&request, before, &mut ports(&link, rng));
+    if let Some(question) = question {
+        backing.kept.learn(question, response.status(), kept);
+    }
     refusal::explained(carry(response, link), &reason, &*backing.random)
 }
 

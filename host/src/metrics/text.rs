@@ -56,11 +56,11 @@ pub(crate) fn render(engine: &Engine) -> String {
             used,
         );
         page.gauge("sekisho_instances_limit", "Sandboxes at once at most", most);
-        let name = "sekisho_kept_answers_total";
-        let help = "Requests that met an answer kept for their bearer";
-        page.family(name, "counter", help);
-        page.sample(name, &[], read(&backing.metrics.kept));
     }
+    let name = "sekisho_kept_answers_total";
+    let help = "Requests that met an answer kept for their bearer";
+    page.family(name, "counter", help);
+    page.sample(name, &[], read(&backing.metrics.kept));
     if let Some(bytes) = resident() {
         page.gauge(
             "process_resident_memory_bytes",

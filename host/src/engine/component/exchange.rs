@@ -2,35 +2,34 @@
 //!
 //! To carry the same over `wasi:http` costs two dozen calls across the border, most of what a short read costs.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
-use sekisho_core::rest::{self, Caller};
+use sekisho_core::rest::{self, Before, Caller, Kept};
 use wasmtime::{Store, component::InstancePre};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     Place,
     bindings::exchange::{self as wit, GuestIndices},
-    kept::{KeptAnswers, Question},
     state::State,
     usage,
 };
-use crate::engine::body::AnswerBody;
+use crate::engine::{body::AnswerBody, kept::Question};
 
 /// Where a component has that export.
 pub(super) struct Exchange {
     instance: InstancePre<State>,
     indices: GuestIndices,
-    pub(super) kept: KeptAnswers,
 }
 
 impl Exchange {
-    /// None if it has not. So many answers are kept at most.
-    pub(super) fn of(instance: &InstancePre<State>, kept: usize) -> Option<Self> {
+    /// None if it has not.
+    pub(super) fn of(instance: &InstancePre<State>) -> Option<Self> {
         Some(Self {
             indices: GuestIndices::new(instance).ok()?,
             instance: instance.clone(),
-            kept: KeptAnswers::new(kept),
         })
     }
 
@@ -43,11 +42,12 @@ impl Exchange {
         body: Vec<u8>,
         question: Option<Question>,
     ) -> wasmtime::Result<Response<AnswerBody>> {
-        let before = question.as_ref();
-        let before = before.map_or(wit::Before::Never, |question| self.kept.recall(question));
-        if matches!(before, wit::Before::Kept(_)) {
-            store.data().link.backing().metrics.met_kept();
-        }
+        let backing = Arc::clone(store.data().link.backing());
+        let before = match backing.recall(question.as_ref()) {
+            Before::Never => wit::Before::Never,
+            Before::Answered => wit::Before::Answered,
+            Before::Kept(kept) => wit::Before::Kept(kept.into_bytes()),
+        };
         let at = store.data().link.now().millis();
         let instance = self.instance.instantiate_async(&mut store).await?;
         let guest = self.indices.load(&mut store, &instance)?;
@@ -63,7 +63,8 @@ impl Exchange {
         );
         let status = StatusCode::from_u16(answer.status)?;
         if let Some(question) = question {
-            self.kept.learn(question, status, answer.kept);
+            let kept = answer.kept.map(Kept::from_bytes);
+            backing.kept.learn(question, status, kept);
         }
         let mut response = Response::new(AnswerBody::Whole(Bytes::from_owner(Zeroizing::new(
             answer.body,

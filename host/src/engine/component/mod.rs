@@ -7,7 +7,6 @@ mod bindings;
 mod compiled;
 mod compiler;
 mod exchange;
-mod kept;
 mod records;
 mod sandbox;
 mod state;
@@ -96,7 +95,7 @@ impl ComponentEngine {
     pub(crate) fn of(prepared: Prepared, backing: Arc<Backing>) -> Self {
         let Prepared { proxy, sandbox } = prepared;
         Self {
-            exchange: Exchange::of(proxy.instance_pre(), sandbox.kept),
+            exchange: Exchange::of(proxy.instance_pre()),
             proxy,
             places: Arc::new(Semaphore::new(sandbox.instances as usize)),
             for_writes: Arc::new(Semaphore::new(places_for_writes(sandbox.instances))),
@@ -130,7 +129,7 @@ impl ComponentEngine {
         let (head, body) = request.into_parts();
         let response = match (exchange, body) {
             (Some(exchange), RequestBody::Whole(body)) => {
-                let question = exchange.kept.question(&head, &link);
+                let question = self.backing.kept.question(&head, &link);
                 exchange
                     .run(place, self.store(link), &head, body, question)
                     .await

@@ -32,8 +32,6 @@ pub struct Sandbox {
     pub instances: u32,
     /// How long a request waits for a place among them.
     pub patience: Duration,
-    /// Answers that are kept, some KB each, sealed for the bearers that got them; 0: none.
-    pub kept: usize,
 }
 
 impl Default for Sandbox {
@@ -43,7 +41,6 @@ impl Default for Sandbox {
             cpu: Duration::from_secs(5),
             instances: 128,
             patience: Duration::from_secs(2),
-            kept: 1024,
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Answers that guests sealed for the bearers that got them, to be offered when the same is asked again (ADR 25).
+//! Answers that core sealed for the bearers that got them, to be offered when the same is asked again (ADR 25).
 //!
-//! They are kept in memory only, as long as the records are the same to the last one, and nothing here can open them: a
-//! guest can, from the token that a request brings. A first answer only leaves its name, so that what is asked once
+//! They are kept in memory only, as long as the records are the same to the last one, and nothing here can open them:
+//! core can, from the token that a request brings. A first answer only leaves its name, so that what is asked once
 //! costs nothing to seal.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -10,14 +10,13 @@ use hashlink::LruCache;
 use http::{StatusCode, request};
 use sekisho_core::{
     cache::Snapshot,
-    rest::{self, Name},
+    rest::{self, Before, Kept, Name},
 };
 
-use super::bindings::request::Before;
-use crate::engine::link::Link;
+use super::link::Link;
 
 /// What is kept.
-pub(super) struct KeptAnswers {
+pub struct KeptAnswers {
     most: usize,
     held: Mutex<Held>,
 }
@@ -27,7 +26,7 @@ struct Held {
     of: Weak<Snapshot>,
     version: u64,
     /// None: answered, and nothing kept yet.
-    answers: LruCache<Name, Option<Vec<u8>>>,
+    answers: LruCache<Name, Option<Kept>>,
 }
 
 /// A request whose answer may be kept.
@@ -39,7 +38,7 @@ pub(super) struct Question {
 
 impl KeptAnswers {
     /// Keeps so many at most. Core says which are small enough.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         let held = Held {
             of: Weak::new(),
             version: 0,
@@ -85,7 +84,7 @@ impl KeptAnswers {
     }
 
     /// It was answered, with something to be kept or without.
-    pub(super) fn learn(&self, question: Question, status: StatusCode, kept: Option<Vec<u8>>) {
+    pub(super) fn learn(&self, question: Question, status: StatusCode, kept: Option<Kept>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = kept.is_some() || !held.answers.contains_key(&question.name);
         if rest::is_worth_remembering(status) && is_news && held.is_of(&question) {
@@ -114,11 +113,15 @@ mod tests {
         }
     }
 
+    fn some(byte: u8) -> Option<Kept> {
+        Some(Kept::from_bytes(vec![byte]))
+    }
+
     fn seen(kept: &KeptAnswers, question: &Question) -> Option<Vec<u8>> {
         match kept.recall(question) {
             Before::Never => None,
             Before::Answered => Some(Vec::new()),
-            Before::Kept(bytes) => Some(bytes),
+            Before::Kept(kept) => Some(kept.into_bytes()),
         }
     }
 
@@ -132,7 +135,7 @@ mod tests {
         assert_eq!(seen(&kept, &ask(1)), None);
         kept.learn(ask(1), OK, None);
         assert_eq!(seen(&kept, &ask(1)), Some(vec![]));
-        kept.learn(ask(1), OK, Some(vec![1]));
+        kept.learn(ask(1), OK, some(1));
         assert_eq!(seen(&kept, &ask(1)), Some(vec![1]));
         // Answered from what was kept: nothing to learn.
         kept.learn(ask(1), OK, None);
@@ -140,18 +143,18 @@ mod tests {
         assert_eq!(seen(&kept, &ask(2)), None);
 
         // No more than two: the one that was asked for last stays.
-        kept.learn(ask(2), OK, Some(vec![2]));
+        kept.learn(ask(2), OK, some(2));
         assert_eq!(seen(&kept, &ask(1)), Some(vec![1]));
-        kept.learn(ask(3), OK, Some(vec![3]));
+        kept.learn(ask(3), OK, some(3));
         let held = [1, 2, 3].map(|name| seen(&kept, &ask(name)).is_some());
         assert_eq!(held, [true, false, true]);
 
         // Other records, even if they bear the same version.
         assert_eq!(seen(&kept, &question(&new, 7, 1)), None);
-        kept.learn(ask(1), OK, Some(vec![9]));
+        kept.learn(ask(1), OK, some(9));
         assert_eq!(seen(&kept, &question(&new, 7, 1)), None);
         // Who comes late with those of before clears nothing.
-        kept.learn(question(&new, 7, 1), OK, Some(vec![4]));
+        kept.learn(question(&new, 7, 1), OK, some(4));
         assert_eq!(seen(&kept, &question(&old, 6, 1)), None);
         assert_eq!(seen(&kept, &question(&new, 7, 1)), Some(vec![4]));
     }
@@ -161,7 +164,7 @@ mod tests {
         let kept = KeptAnswers::new(0);
         let records = Arc::default();
         assert_eq!(seen(&kept, &question(&records, 1, 1)), None);
-        kept.learn(question(&records, 1, 1), OK, Some(vec![1]));
+        kept.learn(question(&records, 1, 1), OK, some(1));
         assert_eq!(seen(&kept, &question(&records, 1, 1)), None);
     }
 }
