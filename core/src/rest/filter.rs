@@ -234,18 +234,10 @@ impl Parser<'_> {
             "true" => Ok(Literal::Flag(true)),
             "false" => Ok(Literal::Flag(false)),
             "null" => Ok(Literal::Null),
-            number => {
-                let is_number = number
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'e' | b'+'));
-                let number = number
-                    .parse()
-                    .ok()
-                    .filter(|value: &f64| is_number && value.is_finite());
-                number
-                    .map(Literal::Number)
-                    .ok_or("a text value must stand in double quotes")
-            }
+            // JSON's, as RFC 7644 §3.4.2.2 has them; what reads them from an item reads them here.
+            number => serde_json::from_str(number)
+                .map(Literal::Number)
+                .map_err(|_| "a text value must stand in double quotes"),
         }
     }
 
@@ -356,6 +348,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_those_of_json() {
+        for (text, read) in [("7", "7"), ("-0.5", "-0.5"), ("1.5E2", "150")] {
+            let filter = Filter::parse(&format!("(version eq {text})")).unwrap();
+            assert_eq!(format!("{filter}"), format!("version eq {read}"));
+        }
+    }
+
+    #[test]
     fn refuses_what_is_cut_off_or_wrong() {
         for bad in [
             "",
@@ -372,6 +372,10 @@ mod tests {
             "not title pr",
             "a pr and",
             "title eq \"a\" \"b\"",
+            "version eq +5",
+            "version eq 05",
+            "version eq 1e999",
+            "version eq nan",
         ] {
             assert!(Filter::parse(bad).is_err(), "{bad}");
         }
