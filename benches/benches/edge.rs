@@ -19,7 +19,7 @@ use std::{
 };
 
 use sekisho_benches::{
-    load::{Run, get, load},
+    load::{Client, Run, get, load},
     report::{Row, aside, at_least, at_most, rounds},
     rng::Reproducible,
     server::{Server, config},
@@ -304,7 +304,8 @@ fn baked(account: &Account, keys: &EdgeKeys) -> Baked {
 /// The processor time is that of the server's process.
 fn load_with_cpu(served: &Served, requests: &[Vec<u8>]) -> Run {
     let before = processor(served.id());
-    let run = load(served.addr(), requests, 200, TIME);
+    // It has as many threads as there are processors.
+    let run = load(Client::Sleeps, served.addr(), requests, 200, TIME);
     let spent = processor(served.id()) - before;
     let count = run.rate * TIME.as_secs_f64();
     Run {

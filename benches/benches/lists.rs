@@ -4,7 +4,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use sekisho_benches::{
-    load::{get, load, put},
+    load::{Client, get, load, put},
     report::{Row, aside, at_least, at_most, rounds},
     rng::Reproducible,
     server::{Server, config},
@@ -72,7 +72,9 @@ fn measure(engine: EngineKind) -> std::io::Result<()> {
     let path = some.account.item_path(ITEMS / 2);
     let row = |name, host: &Hosted, requests: Vec<Vec<u8>>, status| {
         let addr = host.server.addr;
-        Row::new(name, move || load(addr, &requests, status, TIME))
+        Row::new(name, move || {
+            load(Client::StaysAwake, addr, &requests, status, TIME)
+        })
     };
     let unchanged = some.get(&path, "if-none-match: \"1\"\r\n");
     let list = some.get(&some.account.items_path(), "");

@@ -1,11 +1,11 @@
 //! How many requests a second: one server thread, loopback, 16 connections that are kept, an item of 1 KB read by its
-//! id with a real token.
+//! id with a real token. `-- asleep` asks with a client that sleeps between answers.
 #![allow(clippy::print_stdout, reason = "what a bench finds it prints")]
 
 use std::{sync::Arc, time::Duration};
 
 use sekisho_benches::{
-    load::{get, load},
+    load::{Client, get, load},
     report::{Row, aside, at_least, rounds},
     server::{Server, config},
     upstream::Account,
@@ -32,9 +32,15 @@ fn main() {
     let (native, native_request) = host(EngineKind::Native, |_| {});
     let (forgetful_native, first_native_request) =
         host(EngineKind::Native, |config| config.kept = 0);
+    let asleep = std::env::args().any(|argument| argument == "asleep");
+    let client = if asleep {
+        Client::Sleeps
+    } else {
+        Client::StaysAwake
+    };
     let at = |server: &Server, request: &[u8]| {
         let (addr, requests) = (server.addr, [request.to_vec()]);
-        move || load(addr, &requests, 200, TIME)
+        move || load(client, addr, &requests, 200, TIME)
     };
     let mut rows = [
         Row::new("bare hyper hello", at(&bare, &request)),

@@ -38,6 +38,17 @@ pub fn put(path: &str, token: &str, body: &[u8]) -> Vec<u8> {
     out
 }
 
+/// What a client does between answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    /// It sleeps, as clients do. To wake it costs 5 µs and more of the server's thread in a virtual machine, and only a
+    /// server that is slower than its client finds it asleep.
+    Sleeps,
+    /// It looks for answers all the time, so that a server is measured and not its wake-ups. It takes a processor of its
+    /// own: for servers that leave it one.
+    StaysAwake,
+}
+
 /// What one run found.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -53,13 +64,21 @@ pub struct Run {
 
 /// Asks for `time`, one request after another on each of [`CONNECTIONS`]; connection `n` sends request
 /// `n % requests.len()`. Every answer must have this status.
-pub fn load(addr: SocketAddr, requests: &[Vec<u8>], status: u16, time: Duration) -> Run {
+pub fn load(
+    client: Client,
+    addr: SocketAddr,
+    requests: &[Vec<u8>],
+    status: u16,
+    time: Duration,
+) -> Run {
     let before = cpu_of_others();
     let thread = std::thread::Builder::new().name(THREAD.into());
     let requests = requests.to_vec();
     let run = move || {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.spawn(stay_awake());
+        if client == Client::StaysAwake {
+            runtime.spawn(stay_awake());
+        }
         runtime.block_on(ask_all(addr, requests, status, time))
     };
     let (mut latencies, took) = thread.spawn(run).unwrap().join().unwrap();
@@ -78,8 +97,6 @@ pub fn load(addr: SocketAddr, requests: &[Vec<u8>], status: u16, time: Duration)
     }
 }
 
-/// Looks for answers without sleeping. To wake a sleeping client costs 5 µs and more of the server's thread in a virtual
-/// machine, and only a server that is slower than its client finds it asleep: the ratios would be of that.
 async fn stay_awake() {
     loop {
         tokio::task::yield_now().await;
