@@ -15,12 +15,14 @@ const MOST: usize = 10_000;
 pub struct Activity(Mutex<VecDeque<UsageEvent>>);
 
 impl Activity {
-    pub(crate) fn note(&self, event: UsageEvent) {
+    pub(crate) fn note(&self, events: Vec<UsageEvent>) {
         let mut ring = self.lock();
-        if ring.len() == MOST {
-            ring.pop_front();
+        for event in events {
+            if ring.len() == MOST {
+                ring.pop_front();
+            }
+            ring.push_back(event);
         }
-        ring.push_back(event);
     }
 
     pub(crate) fn recent(&self, wanted: &ActivityQuery) -> ActivityPage {

@@ -302,9 +302,8 @@ impl Feed {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .is_new(*id);
-        for event in events.into_iter().filter(|_| is_new) {
-            self.backing.activity.note(event.clone());
-            self.backing.usage.note(event);
+        if is_new {
+            self.backing.note(events);
         }
         Ok(Bytes::new())
     }

@@ -71,6 +71,12 @@ pub struct Backing {
 }
 
 impl Backing {
+    /// Notes accesses, to be shown and to be told to the account.
+    pub(crate) fn note(&self, events: Vec<UsageEvent>) {
+        self.usage.note(&events);
+        self.activity.note(events);
+    }
+
     /// What is remembered of a request, if its answer may be kept.
     pub(super) fn recall(&self, question: Option<&Question>) -> Before {
         let before = question.map_or(Before::Never, |question| self.kept.recall(question));
@@ -303,8 +309,7 @@ impl Records for Link {
 
 impl Usage for Link {
     fn note(&self, event: UsageEvent) {
-        self.backing.activity.note(event.clone());
-        self.backing.usage.note(event);
+        self.backing.note(vec![event]);
     }
 
     fn recent(&self, wanted: ActivityQuery) -> ActivityPage {

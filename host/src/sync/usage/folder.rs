@@ -23,6 +23,8 @@ const LOCK: &str = "lock";
 const MOST_REFUSED: usize = 4;
 /// Bytes that a report in a file has, more or less.
 const LINE: u64 = 256;
+/// Reports that are written in one call.
+const AT_ONCE: usize = 256;
 
 /// Where one process keeps its notes.
 pub(super) struct Folder {
@@ -223,8 +225,8 @@ impl Folder {
             .iter()
             .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
         sum.replace(names.collect())?;
-        for report in &reports {
-            sum.append(report)?;
+        for part in reports.chunks(AT_ONCE) {
+            sum.append(part)?;
         }
         // Whole on disk before anything of the sources goes; from its name on they count no more.
         sum.handle()?.sync_all()?;
@@ -336,9 +338,7 @@ mod tests {
     fn fill(folder: &mut Folder, reports: &[UsageReport], files: usize) {
         for part in reports.chunks(reports.len() / files) {
             let mut segment = folder.begin().unwrap();
-            for report in part {
-                segment.append(report).unwrap();
-            }
+            segment.append(part).unwrap();
             segment.close().unwrap();
         }
     }
@@ -360,7 +360,7 @@ mod tests {
         let mut dead = Folder::open(dir.path(), "dead", 1 << 20).unwrap();
         fill(&mut dead, &reports(20), 2);
         let mut open = dead.begin().unwrap();
-        open.append(&reports(1)[0]).unwrap();
+        open.append(&reports(1)).unwrap();
         fs::write(dead.path.join("x.part"), "half a sum").unwrap();
         let ours = Folder::open(dir.path(), "ours", 1 << 20).unwrap();
         assert!(ours.adopt().unwrap().is_empty());
@@ -405,7 +405,7 @@ mod tests {
                 let mut folder = Folder::open(dir, &format!("p{n}"), 1 << 20)?;
                 let mut segment = folder.begin()?;
                 std::thread::yield_now();
-                segment.append(report)?;
+                segment.append(std::slice::from_ref(report))?;
                 segment.close()
             });
             is_over.store(true, Ordering::Relaxed);

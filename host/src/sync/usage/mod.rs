@@ -14,6 +14,7 @@ mod segment;
 
 use std::{
     path::Path,
+    slice,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -90,12 +91,12 @@ impl UsageQueue {
         }))
     }
 
-    /// Notes one access.
-    pub(crate) fn note(&self, mut event: UsageEvent) {
-        // Who asked stays here: the account counts tokens and items, and a client's name for itself can say anything.
-        event.caller = Default::default();
-        self.0.depth.fetch_add(1, Ordering::Relaxed);
-        self.lock().note(event);
+    /// Notes accesses; those that come together are written together.
+    pub(crate) fn note(&self, events: &[UsageEvent]) {
+        self.0
+            .depth
+            .fetch_add(events.len() as u64, Ordering::Relaxed);
+        self.lock().note(events);
     }
 
     /// Accesses that the account has not acknowledged.
@@ -146,14 +147,12 @@ impl UsageQueue {
 }
 
 impl State {
-    fn note(&mut self, event: UsageEvent) {
-        let id = format!("{}.{}", self.name, self.number);
-        self.number += 1;
-        let report = UsageReport::new(id, event);
-        if self.write(&report) {
+    fn note(&mut self, events: &[UsageEvent]) {
+        let reports: Vec<_> = events.iter().map(|event| self.report(event)).collect();
+        if self.write(&reports) {
             return;
         }
-        self.memory.push(report);
+        self.memory.extend(reports);
         if self.memory.len() > MOST_IN_MEMORY {
             let kept = self.offered.min(self.memory.len());
             let rest = self.memory.split_off(kept);
@@ -163,8 +162,19 @@ impl State {
         }
     }
 
-    /// Whether it is in a file now.
-    fn write(&mut self, report: &UsageReport) -> bool {
+    fn report(&mut self, event: &UsageEvent) -> UsageReport {
+        let event = UsageEvent {
+            // Who asked stays here: the account counts tokens and items, and a client's name for itself can say anything.
+            caller: Default::default(),
+            ..*event
+        };
+        let id = format!("{}.{}", self.name, self.number);
+        self.number += 1;
+        UsageReport::new(id, event)
+    }
+
+    /// Whether they are in a file now, all of them.
+    fn write(&mut self, reports: &[UsageReport]) -> bool {
         let Some(folder) = &mut self.folder else {
             return false;
         };
@@ -177,7 +187,7 @@ impl State {
             none => folder.begin().map(|segment| none.insert(segment)),
         };
         let written = segment.and_then(|segment| {
-            segment.append(report)?;
+            segment.append(reports)?;
             Ok(segment.length())
         });
         match written {
@@ -214,7 +224,7 @@ impl State {
         let kept = self.offered.min(self.memory.len());
         let mut rest = self.memory.split_off(kept).into_iter();
         for report in rest.by_ref() {
-            if !self.write(&report) {
+            if !self.write(slice::from_ref(&report)) {
                 self.memory.push(report);
                 break;
             }

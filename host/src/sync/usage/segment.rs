@@ -30,12 +30,15 @@ pub(super) const SENT: &str = "sent";
 /// The account does not take it, now or ever.
 pub(super) const REFUSED: &str = "refused";
 
+/// Bytes that are held from one append to the next at most.
+const MOST_HELD: usize = 4096;
+
 /// A file that is being written.
 pub(super) struct Segment {
     path: PathBuf,
     file: File,
     length: u64,
-    line: Vec<u8>,
+    lines: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,36 +59,33 @@ impl Segment {
             path,
             file,
             length: 0,
-            line: Vec::new(),
+            lines: Vec::new(),
         })
     }
 
     /// Says for which files it stands in.
     pub(super) fn replace(&mut self, sources: Vec<String>) -> io::Result<()> {
-        self.append_value(&Sources { sources })
+        self.append_values(&[Sources { sources }])
     }
 
-    pub(super) fn append(&mut self, report: &UsageReport) -> io::Result<()> {
-        self.append_value(report)
+    pub(super) fn append(&mut self, reports: &[UsageReport]) -> io::Result<()> {
+        self.append_values(reports)
     }
 
-    /// One call of the system, so that a kill leaves a line whole or not at all; nothing is left of it when it fails.
-    fn append_value(&mut self, value: &impl Serialize) -> io::Result<()> {
-        const SUM: usize = 9;
-        let mut line = std::mem::take(&mut self.line);
-        line.clear();
-        line.resize(SUM, b' ');
-        serde_json::to_writer(&mut line, value).map_err(|_| io::ErrorKind::InvalidData)?;
-        let (sum, rest) = line.split_at_mut(SUM);
-        sum[..8].copy_from_slice(&checksum(rest));
-        line.push(b'\n');
-        let written = self.file.write_all(&line);
+    /// One call of the system, so that a kill leaves a line whole or not at all; nothing is left of them when it fails.
+    fn append_values(&mut self, values: &[impl Serialize]) -> io::Result<()> {
+        self.lines.clear();
+        for value in values {
+            append_line(&mut self.lines, value)?;
+        }
+        let written = self.file.write_all(&self.lines);
         match written {
-            Ok(()) => self.length += line.len() as u64,
+            Ok(()) => self.length += self.lines.len() as u64,
             // A half line at the end would spoil the next one.
             Err(_) => self.file.set_len(self.length)?,
         }
-        self.line = line;
+        // A batch is no measure for what comes one by one.
+        self.lines.shrink_to(MOST_HELD);
         written
     }
 
@@ -102,6 +102,17 @@ impl Segment {
     pub(super) fn close(self) -> io::Result<()> {
         fs::rename(&self.path, self.path.with_extension(FULL))
     }
+}
+
+fn append_line(lines: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
+    const SUM: usize = 9;
+    let begin = lines.len();
+    lines.resize(begin + SUM, b' ');
+    serde_json::to_writer(&mut *lines, value).map_err(|_| io::ErrorKind::InvalidData)?;
+    let (sum, rest) = lines[begin..].split_at_mut(SUM);
+    sum[..8].copy_from_slice(&checksum(rest));
+    lines.push(b'\n');
+    Ok(())
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {
