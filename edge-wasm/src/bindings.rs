@@ -14,6 +14,7 @@ wit_bindgen::generate!({
     path: "../wit",
     world: "edge",
     generate_all,
+    ownership: Borrowing { duplicate_if_necessary: false },
 });
 
 use crate::Edge;

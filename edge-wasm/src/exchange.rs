@@ -7,7 +7,7 @@ use std::mem;
 
 use ::http::{Method, Request, Uri};
 use sekisho_core::{
-    rest::{self, Before, Kept, Ports},
+    rest::{self, Before, Ports},
     time::Timestamp,
 };
 
@@ -30,7 +30,7 @@ impl Guest for Edge {
             rng: &mut HostRandom,
         };
         let (request, before) = taken(request).ok_or(())?;
-        let (response, kept) = rest::answer_again(&request, before, &mut ports);
+        let (response, kept) = memory::again(&request, before, &mut ports);
         let (head, mut body) = response.into_parts();
         let mut whole = body.take_full().unwrap_or_default();
         while let Some(piece) = body.next_chunk(&imported).map_err(drop)? {
@@ -38,11 +38,13 @@ impl Guest for Edge {
         }
         Ok(wit::Response {
             status: head.status.as_u16(),
-            headers: carrier::entries(&head.headers),
+            headers: carrier::entries(&head.headers)
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             body: mem::take(&mut whole),
             checked: notes.checked.take(),
             accesses: notes.accesses.take(),
-            kept: kept.map(Kept::into_bytes),
+            kept: kept.map(memory::words),
         })
     }
 }

@@ -159,7 +159,8 @@ pub(crate) fn send<Piece: AsRef<[u8]>, Fault>(
 }
 
 fn begin(head: &response::Parts) -> Option<OutgoingResponse> {
-    let response = OutgoingResponse::new(Fields::from_list(&entries(&head.headers)).ok()?);
+    let headers: Vec<_> = entries(&head.headers).collect();
+    let response = OutgoingResponse::new(Fields::from_list(&headers).ok()?);
     if head.status != StatusCode::OK {
         response.set_status_code(head.status.as_u16()).ok()?;
     }
@@ -167,12 +168,11 @@ fn begin(head: &response::Parts) -> Option<OutgoingResponse> {
 }
 
 /// An answer's headers, as they go out.
-pub(crate) fn entries(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn entries(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
     headers
         .iter()
         .filter(|(name, _)| !is_hop_by_hop(name))
-        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_owned()))
-        .collect()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
 /// Headers that belong to one connection and are the runtime's own business (RFC 9110 §7.6.1).

@@ -1,6 +1,9 @@
 //! Answers that are kept, sealed for their bearers, where an instance answers many requests (ADR 25). The runtime has them:
 //! nothing of a request stays here.
 
+#[path = "../../wit/convert/words.rs"]
+mod convert;
+
 use std::cell::Cell;
 
 use ::http::Request;
@@ -24,19 +27,29 @@ pub(crate) fn answer(
     } else {
         None
     };
-    let Some(Name([high, low])) = name else {
-        return rest::answer(request, ports);
+    let Some(Name { bearer, target }) = name else {
+        return again(request, Before::Never, ports).0;
     };
-    let name = wit::Name { high, low };
+    let name = wit::Name { bearer, target };
     let (remembered, head) = wit::recall(name);
     let before = before(remembered);
     imported.has_head(head);
     let is_news = matches!(before, Before::Never);
-    let (response, kept) = rest::answer_again(request, before, ports);
+    let (response, kept) = again(request, before, ports);
     if kept.is_some() || (is_news && rest::is_worth_remembering(response.status())) {
-        wit::keep(name, kept.map(Kept::into_bytes).as_deref());
+        wit::keep(name, kept.map(words).as_deref());
     }
     response
+}
+
+/// One copy of what is compiled for speed here.
+#[inline(never)]
+pub(crate) fn again(
+    request: &Request<Vec<u8>>,
+    before: Before,
+    ports: &mut Ports<'_>,
+) -> (Response, Option<Kept>) {
+    rest::answer_again(request, before, ports)
 }
 
 /// What a runtime says that it remembers.
@@ -44,6 +57,11 @@ pub(crate) fn before(before: wit::Before) -> Before {
     match before {
         wit::Before::Never => Before::Never,
         wit::Before::Answered => Before::Answered,
-        wit::Before::Kept(bytes) => Before::Kept(Kept::from_bytes(bytes)),
+        wit::Before::Kept(words) => Before::Kept(Kept::from_bytes(convert::to_bytes(&words))),
     }
+}
+
+/// As it crosses to the runtime.
+pub(crate) fn words(kept: Kept) -> Vec<u64> {
+    convert::to_words(&kept.into_bytes())
 }

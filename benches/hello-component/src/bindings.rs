@@ -22,6 +22,7 @@ wit_bindgen::generate!({
     ",
     world: "sekisho:yardstick/yardstick",
     generate_all,
+    ownership: Borrowing { duplicate_if_necessary: false },
 });
 
 use crate::Yardstick;

@@ -46,6 +46,7 @@ impl Caller {
     pub const HEADERS: [HeaderName; 2] = [header::USER_AGENT, PEER_HEADER];
 
     /// From a request's headers and its id.
+    #[inline]
     pub fn of(headers: &HeaderMap, request_id: &str) -> Self {
         let agent = headers.get(header::USER_AGENT).map(|agent| {
             let agent = String::from_utf8_lossy(agent.as_bytes());

@@ -13,7 +13,7 @@
 //!
 //! facts: expires at, in ms (8 BE; all ones: never) ‖ item version (8 BE) ‖ token id (26) ‖ vault id (26) ‖ item id (26)
 //! sealed: ChaCha20-Poly1305 (RFC 8439), because what seals and opens has no instructions for AES
-//! key:   HKDF-SHA-256(salt: none, the bearer's text, "sekisho/v1/kept")
+//! key:   SHA-256(00 00 00 01 ‖ the bearer's text ‖ "sekisho/v1/kept") (NIST SP 800-56C rev. 2, §4.1)
 //! associated data: "sekisho/v1/kept" 00 ‖ part (1: facts alone, 2: with the body) ‖ environment id (26)
 //!                  ‖ version of the head (8 BE) ‖ path and query
 //! ```
@@ -21,6 +21,9 @@
 //! The key is derived from the text of the token, of which a runtime holds no more than a digest. A head's version moves
 //! with everything that a token or an item depends on, so that nothing opens after a change, whatever is offered; what
 //! moves with time alone (is the token expired, is the head fresh) is looked at each time.
+//!
+//! What meets a kept answer is `#[inline]`, here and in `rest`: so it is compiled for speed in the component that carries,
+//! where all else of core is for size (ADR 23).
 
 use alloc::vec::Vec;
 
@@ -32,10 +35,9 @@ use super::{Action, Caller, Ports, Reply, UsageEvent, Verdict, bearer, read, sta
 use crate::{
     cipher::{
         aead::{NONCE_LENGTH, TAG_LENGTH, chacha},
-        hash, kdf,
+        kdf,
     },
     id::{ID_LENGTH, ItemId, TokenId, VaultId},
-    published::Digest,
     records::Head,
     secret::SecretBytes,
     time::Timestamp,
@@ -59,27 +61,44 @@ pub enum Before {
     Kept(Kept),
 }
 
-/// What a runtime keeps an answer under: half of a SHA-256 of who asks and for what, as two big-endian numbers.
+/// What a runtime keeps an answer under: a hash of who asks and one of what for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(pub [u64; 2]);
+pub struct Name {
+    /// Of who asks.
+    pub bearer: u64,
+    /// Of what for.
+    pub target: u64,
+}
 
 impl Name {
     /// None if it is no item that is asked for: other answers are not kept. Whether there is such an item is not looked at.
     ///
-    /// Of the bearer it takes the end alone, which in a token is most of its signature: no two tokens share it. Whoever
-    /// makes up another text of that end meets the name and opens nothing.
+    /// Of the bearer it takes the end alone, which in a token is part of its signature: no two tokens share it. Whoever
+    /// makes up another request of that name meets what is kept and opens nothing, so that the hash need not be one that
+    /// withstands who wants that.
+    #[inline]
     pub fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
-        const END: usize = 64;
+        const END: usize = 32;
         let mut from_end = uri.path().trim_end_matches('/').rsplit('/').skip(1);
         if *method != Method::GET || from_end.next() != Some("items") {
             return None;
         }
         let bearer = headers.get(header::AUTHORIZATION)?.as_bytes();
         let (_, end) = bearer.split_at(bearer.len().saturating_sub(END));
-        // No header holds a zero.
-        let digest = hash::sha256(&[end, b"\0", target(uri).as_bytes()]);
-        Some(Self(Digest::from_bytes(digest).numbers()))
+        Some(Self {
+            bearer: fnv(end),
+            target: fnv(target(uri).as_bytes()),
+        })
     }
+}
+
+/// FNV-1a of 64 bits.
+#[inline]
+fn fnv(bytes: &[u8]) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325;
+    bytes.iter().fold(start, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Whether what was answered with this status is worth remembering: the next time it may be kept.
@@ -93,16 +112,19 @@ pub struct Kept(Vec<u8>);
 
 impl Kept {
     /// Bytes that [`Kept::into_bytes`] gave. Others do not open.
+    #[inline]
     pub const fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
     /// The sealed bytes.
+    #[inline]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
     /// Part of it, as it was sealed.
+    #[inline]
     fn open(self, part: Part, context: &Context<'_>) -> Option<Zeroizing<Vec<u8>>> {
         let mut bytes = self.0;
         match part {
@@ -136,15 +158,17 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
+    #[inline]
     fn of(request: &'a Request<Vec<u8>>, head: Head) -> Option<Self> {
         let bearer = bearer(request.headers())?;
         Some(Self {
-            key: kdf::derive_from_text(bearer, &[b"sekisho/v1/kept"]),
+            key: kdf::derive_from_text(bearer, b"sekisho/v1/kept"),
             head,
             target: target(request.uri()),
         })
     }
 
+    #[inline]
     fn place(&self, part: Part) -> Vec<u8> {
         const CONTEXT: &[u8; 16] = b"sekisho/v1/kept\0";
         let length = CONTEXT.len() + 1 + ID_LENGTH + 8 + self.target.len();
@@ -167,6 +191,7 @@ impl<'a> Context<'a> {
     }
 }
 
+#[inline]
 fn target(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", |target| target.as_str())
 }
@@ -191,6 +216,7 @@ impl Facts {
         out.extend_from_slice(self.item.as_bytes());
     }
 
+    #[inline]
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (expires_at, rest) = bytes.split_first_chunk()?;
         let (item_version, rest) = rest.split_first_chunk()?;
@@ -207,6 +233,7 @@ impl Facts {
 }
 
 /// The answer of before, if nothing has changed that it depends on; else the request is to be decided as any other.
+#[inline]
 pub(super) fn recall(
     kept: Kept,
     request: &Request<Vec<u8>>,

@@ -193,8 +193,7 @@ pub fn answer(request: &Request<Vec<u8>>, ports: &mut Ports<'_>) -> Response {
 
 /// The same for a runtime that remembers: with an answer to be kept, where it is worth it. What is remembered changes
 /// no answer.
-// The component calls it from two places, and has no room for it twice.
-#[inline(never)]
+#[inline]
 pub fn answer_again(
     request: &Request<Vec<u8>>,
     before: Before,
@@ -216,6 +215,7 @@ pub fn answer_again(
     (respond(reply, &request_id, is_head), kept)
 }
 
+#[inline]
 fn respond(reply: Result<Reply, Refusal>, request_id: &str, is_head: bool) -> Response {
     let reply = reply.unwrap_or_else(|refusal| Reply::refused(&refusal, request_id));
     reply.into_response(request_id, is_head)
@@ -246,6 +246,7 @@ pub fn present(content_type: &'static str, body: Vec<u8>, request_id: &str) -> R
 }
 
 /// The client's own id for the request if it is a sane one, else a fresh UUID (RFC 9562 version 4).
+#[inline]
 pub fn request_id<'a, T>(request: &'a Request<T>, rng: &mut dyn CryptoRng) -> Cow<'a, str> {
     let given = request
         .headers()
@@ -263,6 +264,7 @@ pub fn request_id<'a, T>(request: &'a Request<T>, rng: &mut dyn CryptoRng) -> Co
 }
 
 /// A random UUID.
+#[inline]
 pub fn uuid(rng: &mut dyn CryptoRng) -> String {
     let mut bytes = [0; 16];
     rng.fill_bytes(&mut bytes);
@@ -431,6 +433,7 @@ impl<'a> Asked<'a> {
 }
 
 /// The bearer's text (RFC 6750 §2.1); the scheme is read in any case.
+#[inline]
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
     // `to_str` looks at one byte after the other, which shows for something as long as a token.
@@ -483,6 +486,7 @@ impl Reply {
         }
     }
 
+    #[inline]
     fn with(mut self, name: HeaderName, value: &str) -> Self {
         // Our own values are plain ASCII; one that is not must not take the answer down with it.
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -491,6 +495,7 @@ impl Reply {
         self
     }
 
+    #[inline]
     fn into_response(self, request_id: &str, is_head: bool) -> Response {
         let mut response = HttpResponse::new(());
         *response.status_mut() = self.status;

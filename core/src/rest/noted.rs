@@ -34,6 +34,7 @@ const LENGTHS: usize = 2 * 4;
 
 impl UsageEvent {
     /// Appends it.
+    #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
         let Caller {
             request_id,

@@ -180,6 +180,7 @@ pub(super) fn item(
 }
 
 /// 304, if the client's tags hold that of this version.
+#[inline]
 pub(super) fn unchanged(version: u64, now: Timestamp, tags: &str) -> Option<Reply> {
     let now = now.seconds();
     (ItemTag { version, now })
@@ -188,11 +189,13 @@ pub(super) fn unchanged(version: u64, now: Timestamp, tags: &str) -> Option<Repl
 }
 
 /// An item, as its GET shows it.
+#[inline]
 pub(super) fn shown(body: Zeroizing<Vec<u8>>, tag: &str) -> Reply {
     Reply::json(body).with(header::ETAG, tag)
 }
 
 /// The entity tag of an item without one-time codes.
+#[inline]
 pub(super) fn tag(version: u64) -> String {
     format!("\"{version}\"")
 }

@@ -88,6 +88,7 @@ pub(super) fn ready(records: &dyn Records, now: Timestamp) -> Result<Reply, Refu
 }
 
 /// What is served, if it may be served now.
+#[inline]
 pub(super) fn fresh_head(records: &dyn Records, now: Timestamp) -> Result<Head, Refusal> {
     let head = records.head().map_err(Refusal::fault)?;
     if now > head.issued_at.plus_seconds(head.max_stale) {

@@ -107,7 +107,10 @@ mod tests {
 
     fn question(of: &Arc<Snapshot>, version: u64, name: u64) -> Question {
         Question {
-            name: Name([name, 0]),
+            name: Name {
+                bearer: 1,
+                target: name,
+            },
             of: Arc::downgrade(of),
             version,
         }

@@ -1,6 +1,7 @@
 //! What is sealed and an instance keeps: within a limit of bytes, the ones not asked for lately go first.
 //!
-//! Names are digests or have one in them, so they need no hash that withstands an opponent.
+//! Names are digests, have one in them, or are hashes themselves, and tables are small: they need no hash that withstands
+//! an opponent.
 
 use std::{hash::Hash, mem};
 

@@ -12,6 +12,8 @@ mod cache;
 mod heap;
 mod records;
 mod usage;
+#[path = "../../../../wit/convert/words.rs"]
+mod words;
 
 use std::{cell::RefCell, marker::PhantomData};
 
@@ -71,15 +73,15 @@ impl<I: Instance> request::Guest for Exports<I> {
             Some(bytes) if bytes.is_empty() => (request::Before::Answered, None),
             Some(bytes) => {
                 let head = <Self as vault::records::Guest>::get_head();
-                (request::Before::Kept(bytes), head.ok())
+                (request::Before::Kept(words::to_words(&bytes)), head.ok())
             }
         }
     }
 
-    fn keep(name: request::Name, answer: Option<Vec<u8>>) {
+    fn keep(name: request::Name, answer: Option<Vec<u64>>) {
         I::with(|plug| {
             if let Some(kept) = plug.kept() {
-                let bytes = answer.unwrap_or_default();
+                let bytes = answer.map_or_else(Vec::new, |words| words::to_bytes(&words));
                 kept.borrow_mut().keep(parse(name), bytes);
             }
         });
@@ -91,7 +93,10 @@ impl<I: Instance> request::Guest for Exports<I> {
 }
 
 const fn parse(name: request::Name) -> Name {
-    Name([name.high, name.low])
+    Name {
+        bearer: name.bearer,
+        target: name.target,
+    }
 }
 
 /// Makes a component of a plug: `plug!(Type, make)`, where `make` is called once for each instance.
@@ -135,6 +140,7 @@ mod tests {
     use super::{
         Cache, Exports, Instance, KeptAnswers, Plug,
         request::{self, Before, Guest},
+        words,
     };
 
     /// A plug that has nothing but answers that are kept, or not even those.
@@ -185,26 +191,41 @@ mod tests {
         }
     }
 
-    fn told<I: Instance>(low: u64) -> Option<Vec<u8>> {
-        match Exports::<I>::recall(request::Name { high: 1, low }).0 {
+    fn told<I: Instance>(target: u64) -> Option<Vec<u8>> {
+        match Exports::<I>::recall(request::Name { bearer: 1, target }).0 {
             Before::Never => None,
             Before::Answered => Some(Vec::new()),
-            Before::Kept(bytes) => Some(bytes),
+            Before::Kept(words) => Some(words::to_bytes(&words)),
         }
     }
 
     #[test]
+    fn bytes_come_out_of_words_as_they_went_in() {
+        for count in 0..20 {
+            let bytes: Vec<u8> = (0..count).collect();
+            let words = words::to_words(&bytes);
+            assert_eq!(words.len(), 1 + bytes.len().div_ceil(8));
+            assert_eq!(words::to_bytes(&words), bytes);
+        }
+        assert!(words::to_bytes(&[]).is_empty());
+        // No more than there are, whatever the first says.
+        assert_eq!(words::to_bytes(&[u64::MAX, 1]), [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(words::to_bytes(&[9]).is_empty());
+    }
+
+    #[test]
     fn a_plug_that_keeps_answers_gives_them_back_and_another_says_never() {
-        let name = |low| request::Name { high: 1, low };
+        let name = |target| request::Name { bearer: 1, target };
+        let words = |bytes: &[u8]| Some(words::to_words(bytes));
         assert_eq!(told::<Keeps>(1), None);
         Exports::<Keeps>::keep(name(1), None);
         assert_eq!(told::<Keeps>(1), Some(Vec::new()));
-        Exports::<Keeps>::keep(name(1), Some(vec![1, 2]));
+        Exports::<Keeps>::keep(name(1), words(&[1, 2]));
         Exports::<Keeps>::keep(name(2), None);
         assert_eq!(told::<Keeps>(1), Some(vec![1, 2]));
         assert_eq!(told::<Keeps>(2), Some(Vec::new()));
         assert_eq!(told::<Keeps>(3), None);
-        Exports::<Forgets>::keep(name(1), Some(vec![1]));
+        Exports::<Forgets>::keep(name(1), words(&[1]));
         assert_eq!(told::<Forgets>(1), None);
     }
 }

@@ -20,6 +20,7 @@ wit_bindgen::generate!({
     ",
     world: "sekisho:spin-publish/publish",
     generate_all,
+    ownership: Borrowing { duplicate_if_necessary: false },
 });
 
 use crate::Publish;

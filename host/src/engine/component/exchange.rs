@@ -2,6 +2,9 @@
 //!
 //! To carry the same over `wasi:http` costs two dozen calls across the border, most of what a short read costs.
 
+#[path = "../../../../wit/convert/words.rs"]
+mod words;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -46,7 +49,7 @@ impl Exchange {
         let before = match backing.recall(question.as_ref()) {
             Before::Never => wit::Before::Never,
             Before::Answered => wit::Before::Answered,
-            Before::Kept(kept) => wit::Before::Kept(kept.into_bytes()),
+            Before::Kept(kept) => wit::Before::Kept(words::to_words(&kept.into_bytes())),
         };
         let at = store.data().link.now().millis();
         let instance = self.instance.instantiate_async(&mut store).await?;
@@ -63,7 +66,9 @@ impl Exchange {
         );
         let status = StatusCode::from_u16(answer.status)?;
         if let Some(question) = question {
-            let kept = answer.kept.map(Kept::from_bytes);
+            let kept = answer
+                .kept
+                .map(|kept| Kept::from_bytes(words::to_bytes(&kept)));
             backing.kept.learn(question, status, kept);
         }
         let mut response = Response::new(AnswerBody::Whole(Bytes::from_owner(Zeroizing::new(

@@ -53,7 +53,7 @@ impl request::Host for Link {
         (request::Before::Never, None)
     }
 
-    fn keep(&mut self, _: request::Name, _: Option<Vec<u8>>) {}
+    fn keep(&mut self, _: request::Name, _: Option<Vec<u64>>) {}
 
     /// A sandbox answers one request and is gone, with all it held.
     fn finished(&mut self) {}
