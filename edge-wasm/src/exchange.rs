@@ -27,7 +27,7 @@ impl Guest for Edge {
             records: &imported,
             usage: &notes,
             now: Timestamp::from_millis(request.at),
-            rng: &mut HostRandom,
+            rng: &mut HostRandom::Fresh,
         };
         let (request, before) = taken(request).ok_or(())?;
         let (response, kept) = memory::again(&request, before, &mut ports);

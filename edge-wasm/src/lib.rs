@@ -16,6 +16,7 @@ use bindings::{
     sekisho::vault::request as course,
     wasi::http::types::{ErrorCode, IncomingRequest, ResponseOutparam},
 };
+use rng::HostRandom;
 use sekisho_core::rest::{self, Intake, Ports, Upload};
 use usage::Collected;
 
@@ -39,13 +40,14 @@ impl Guest for Edge {
 }
 
 fn answer(request: &IncomingRequest, notes: &Collected) -> Result<rest::Response, ErrorCode> {
-    let head = http::head(request, &rest::HEADERS_READ)?;
+    let mut head = http::head(request, &rest::HEADERS_READ)?;
+    rest::name(head.headers_mut(), &mut HostRandom::Ahead);
     let imported = records::Imported::default();
     let mut ports = Ports {
         records: &imported,
         usage: notes,
         now: records::now(),
-        rng: &mut rng::HostRandom,
+        rng: &mut HostRandom::Fresh,
     };
     match rest::intake(&head, &mut ports) {
         // One byte more than is taken: core sees that it is too much and says so.

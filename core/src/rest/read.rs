@@ -180,7 +180,6 @@ pub(super) fn item(
 }
 
 /// 304, if the client's tags hold that of this version.
-#[inline]
 pub(super) fn unchanged(version: u64, now: Timestamp, tags: &str) -> Option<Reply> {
     let now = now.seconds();
     (ItemTag { version, now })

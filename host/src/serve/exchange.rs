@@ -155,8 +155,9 @@ impl Exchanges {
             Face::Metrics => false,
         };
         if own.is_none() && has_engine {
-            self.name(&mut request);
             let backing = self.engine.backing();
+            // Core would too, but from a sandbox random bytes are dear.
+            rest::name(request.headers_mut(), &mut CoreRng(&*backing.random));
             let is_health = own::is_health(request.uri().path());
             let answer = self.engine.answer(request, asked).await;
             if !is_health || backing.dependencies.is_empty() {
@@ -170,16 +171,6 @@ impl Exchanges {
         match own {
             Some(own) => own.answer(&head, &self.engine, self.metrics_token.as_ref()),
             None => own::refused(&Refusal::no_route(), &head, &self.engine),
-        }
-    }
-
-    /// Gives the request an id if the client gave none. Core would too, but from a sandbox random bytes are dear.
-    fn name<T>(&self, request: &mut Request<T>) {
-        if !request.headers().contains_key(rest::REQUEST_ID_HEADER) {
-            let id = rest::uuid(&mut CoreRng(&*self.engine.backing().random));
-            if let Ok(id) = HeaderValue::try_from(id) {
-                request.headers_mut().insert(rest::REQUEST_ID_HEADER, id);
-            }
         }
     }
 
