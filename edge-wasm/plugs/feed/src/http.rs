@@ -59,6 +59,22 @@ impl Address {
     }
 }
 
+/// What a question brings.
+pub(crate) struct Content<'a> {
+    /// Media type.
+    pub(crate) kind: &'static str,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<'a> Content<'a> {
+    pub(crate) const fn json(bytes: &'a [u8]) -> Self {
+        Self {
+            kind: "application/json",
+            bytes,
+        }
+    }
+}
+
 /// What is asked.
 pub(crate) struct Question<'a> {
     pub(crate) method: Method,
@@ -66,7 +82,7 @@ pub(crate) struct Question<'a> {
     pub(crate) path: &'a str,
     /// The whole value of `Authorization`.
     pub(crate) authorization: &'a str,
-    pub(crate) body: Option<&'a [u8]>,
+    pub(crate) content: Option<Content<'a>>,
     /// Most bytes of an answer that are taken.
     pub(crate) limit: usize,
 }
@@ -96,8 +112,8 @@ fn exchange(
     question: &Question<'_>,
 ) -> Result<(StatusCode, Vec<u8>), Unanswered> {
     let request = request(address, question)?;
-    let body = match question.body {
-        Some(_) => Some(request.body().map_err(drop_it)?),
+    let content = match &question.content {
+        Some(content) => Some((request.body().map_err(drop_it)?, content.bytes)),
         None => None,
     };
     let options = RequestOptions::new();
@@ -106,7 +122,7 @@ fn exchange(
     let _ = options.set_first_byte_timeout(Some(FIRST_BYTE));
     let _ = options.set_between_bytes_timeout(Some(BETWEEN_BYTES));
     let coming = outgoing_handler::handle(request, Some(options)).map_err(drop_it)?;
-    if let (Some(body), Some(bytes)) = (body, question.body) {
+    if let Some((body, bytes)) = content {
         write(body, bytes)?;
     }
     coming.subscribe().block();
@@ -123,11 +139,10 @@ fn request(address: &Address, question: &Question<'_>) -> Result<OutgoingRequest
         "authorization".to_owned(),
         question.authorization.as_bytes().to_vec(),
     )];
-    if let Some(body) = question.body {
-        let length = body.len().to_string().into_bytes();
+    if let Some(content) = &question.content {
+        let length = content.bytes.len().to_string().into_bytes();
         headers.push(("content-length".to_owned(), length));
-        let json = b"application/json".to_vec();
-        headers.push(("content-type".to_owned(), json));
+        headers.push(("content-type".to_owned(), content.kind.into()));
     }
     let request = OutgoingRequest::new(Fields::from_list(&headers).map_err(drop_it)?);
     let method = if question.method == Method::GET {

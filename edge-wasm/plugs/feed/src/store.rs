@@ -20,7 +20,7 @@ use sekisho_plug_exports::Cache;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    http::{Address, Question, ask, ask_if_known},
+    http::{Address, Content, Question, ask, ask_if_known},
     settings::Settings,
 };
 
@@ -150,17 +150,17 @@ impl Store {
         address: &Address,
         method: Method,
         path: &str,
-        body: Option<&[u8]>,
+        content: Option<Content<'_>>,
         limit: usize,
     ) -> Result<Vec<u8>, Fault> {
-        ask(address, &self.question(method, path, body, limit))
+        ask(address, &self.question(method, path, content, limit))
     }
 
     fn question<'q>(
         &'q self,
         method: Method,
         path: &'q str,
-        body: Option<&'q [u8]>,
+        content: Option<Content<'q>>,
         limit: usize,
     ) -> Question<'q> {
         Question {
@@ -168,7 +168,7 @@ impl Store {
             path,
             // EXPOSE: sent to the host.
             authorization: self.authorization.expose(),
-            body,
+            content,
             limit,
         }
     }
@@ -192,15 +192,24 @@ impl Store {
         let address = self.settings.write.as_ref().ok_or(Fault::ReadOnly)?;
         let body = serde_json::to_vec(request).map_err(|_| Fault::Unavailable)?;
         let path = format!("/edge/v1/{what}");
-        self.say(address, Method::POST, &path, Some(&body), WORD)
-            .map(drop)
+        self.say(
+            address,
+            Method::POST,
+            &path,
+            Some(Content::json(&body)),
+            WORD,
+        )
+        .map(drop)
     }
 
     /// Tells the host of accesses.
     pub(crate) fn report(&self, batch: &Batch) -> Result<(), Fault> {
         let feed = &self.settings.feed;
-        let (path, body) = ("/edge/v1/usage", batch.0.as_slice());
-        self.say(feed, Method::POST, path, Some(body), WORD)
+        let content = Content {
+            kind: "application/octet-stream",
+            bytes: &batch.0,
+        };
+        self.say(feed, Method::POST, "/edge/v1/usage", Some(content), WORD)
             .map(drop)
     }
 
@@ -210,7 +219,13 @@ impl Store {
         let body = body.to_string().into_bytes();
         let feed = &self.settings.feed;
         let path = "/edge/v1/activity";
-        let page = self.say(feed, Method::POST, path, Some(&body), ACTIVITY)?;
+        let page = self.say(
+            feed,
+            Method::POST,
+            path,
+            Some(Content::json(&body)),
+            ACTIVITY,
+        )?;
         let page: Page = serde_json::from_slice(&page).map_err(|_| Fault::Unavailable)?;
         Ok(ActivityPage {
             total: page.total,

@@ -22,7 +22,7 @@ use sekisho_plug_exports::{Plug, plug};
 use sekisho_spin_store::{KeyValue, keys, variable};
 use serde::{Deserialize, Serialize};
 
-use self::http::{Address, Question, ask};
+use self::http::{Address, Content, Question, ask};
 
 type View = Published<'static, &'static KeyValue>;
 
@@ -105,7 +105,7 @@ impl Ready {
             method: Method::POST,
             path: &format!("/edge/v1/{what}"),
             authorization: &authorization,
-            body: Some(&body),
+            content: Some(Content::json(&body)),
             limit: WORD,
         };
         let before = self.version()?;
