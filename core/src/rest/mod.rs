@@ -13,14 +13,13 @@ use http::{
     header,
 };
 use rand_core::CryptoRng;
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    id::{ItemId, TokenId, VaultId},
+    id::{ItemId, VaultId},
     records::{Head, Records},
     time::Timestamp,
-    token::{Grant, RawToken, TokenError},
+    token::{Grant, RawToken},
 };
 
 mod activity;
@@ -39,6 +38,7 @@ mod refusal;
 mod route;
 mod status;
 mod upload;
+mod usage;
 mod write;
 
 pub use activity::{ActivityPage, ActivityQuery, Caller, PEER_HEADER};
@@ -47,6 +47,7 @@ pub use kept::{Before, Kept, Name, is_worth_remembering};
 pub use refusal::Refusal;
 pub use route::Route;
 pub use upload::{Intake, MAX_FILE, Upload, intake, is_upload};
+pub use usage::{Action, Usage, UsageEvent, Verdict};
 
 /// The Connect release whose API is answered: header `1Password-Connect-Version` (connect-contract.md §0.2 no. 6).
 pub const CONNECT_VERSION: &str = "1.8.2";
@@ -83,103 +84,6 @@ pub struct Ports<'a> {
     pub now: Timestamp,
     /// Random bytes fit for keys.
     pub rng: &'a mut dyn CryptoRng,
-}
-
-/// Takes notes of accesses: metadata only, never contents (the WIT interface `sekisho:vault/usage`).
-pub trait Usage {
-    /// Notes one access. It must not fail and not wait.
-    fn note(&self, event: UsageEvent);
-    /// The newest of what was noted, as far back as this runtime remembers.
-    fn recent(&self, wanted: ActivityQuery) -> ActivityPage;
-    /// Counts one look at a bearer. Whoever counts nothing need not listen.
-    fn checked(&self, _verdict: Verdict) {}
-}
-
-/// What a look at a bearer came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It may go on.
-    Accepted,
-    /// There is none.
-    Missing,
-    /// [`TokenError::Malformed`]
-    Malformed,
-    /// [`TokenError::Forged`]
-    Forged,
-    /// [`TokenError::OtherServer`]
-    OtherServer,
-    /// [`TokenError::NotSynchronised`]
-    NotSynchronised,
-    /// [`TokenError::Revoked`]
-    Revoked,
-    /// [`TokenError::Expired`]
-    Expired,
-    /// Nobody could tell: records were not to be had.
-    Unavailable,
-}
-
-impl From<TokenError> for Verdict {
-    fn from(error: TokenError) -> Self {
-        match error {
-            TokenError::Malformed => Self::Malformed,
-            TokenError::Forged => Self::Forged,
-            TokenError::OtherServer => Self::OtherServer,
-            TokenError::NotSynchronised => Self::NotSynchronised,
-            TokenError::Revoked => Self::Revoked,
-            TokenError::Expired => Self::Expired,
-            TokenError::Records(_) => Self::Unavailable,
-        }
-    }
-}
-
-/// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Action {
-    /// An item or file was shown.
-    Read,
-    /// An item was made.
-    Create,
-    /// An item was changed.
-    Update,
-    /// An item was removed.
-    Delete,
-}
-
-impl Action {
-    /// The vendor's word in refusals.
-    const fn verb(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
-        }
-    }
-}
-
-/// One access (connect-contract.md §2.7).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsageEvent {
-    /// The token used.
-    pub token: TokenId,
-    /// What was done.
-    pub action: Action,
-    /// Whether it was allowed.
-    pub allowed: bool,
-    /// The vault.
-    pub vault: VaultId,
-    /// The item, where one was meant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item: Option<ItemId>,
-    /// Its version, where it was shown or made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub item_version: Option<u64>,
-    /// When.
-    pub at: Timestamp,
-    /// Who asked.
-    #[serde(default, skip_serializing_if = "Caller::is_unknown")]
-    pub caller: Caller,
 }
 
 /// An answer.
@@ -274,7 +178,7 @@ pub fn name(headers: &mut HeaderMap, rng: &mut dyn CryptoRng) {
 }
 
 /// A random UUID.
-pub fn uuid(rng: &mut dyn CryptoRng) -> String {
+fn uuid(rng: &mut dyn CryptoRng) -> String {
     let mut bytes = [0; 16];
     rng.fill_bytes(&mut bytes);
     let bits =
