@@ -73,6 +73,10 @@ pub struct Backing {
 impl Backing {
     /// Notes accesses, to be shown and to be told to the account.
     pub(crate) fn note(&self, events: Vec<UsageEvent>) {
+        // Most requests read no item; nothing is to be begun or locked for them.
+        if events.is_empty() {
+            return;
+        }
         self.usage.note(&events);
         self.activity.note(events);
     }

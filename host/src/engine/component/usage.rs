@@ -41,10 +41,10 @@ fn note_all(
         Usage::checked(link, convert::verdict(verdict));
     }
     // A guest that notes what is no id has nothing to count.
-    for mut event in UsageEvent::split(accesses).filter_map(UsageEvent::read) {
-        complete(&mut event);
-        Usage::note(link, event);
-    }
+    let events = UsageEvent::split(accesses).filter_map(UsageEvent::read);
+    let mut events: Vec<_> = events.collect();
+    events.iter_mut().for_each(complete);
+    link.backing().note(events);
 }
 
 impl request::Host for Link {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    fold,
+    AT_ONCE, fold,
     segment::{Content, FULL, OPEN, PART, REFUSED, SENT, Segment},
 };
 
@@ -23,8 +23,6 @@ const LOCK: &str = "lock";
 const MOST_REFUSED: usize = 4;
 /// Bytes that a report in a file has, more or less.
 const LINE: u64 = 256;
-/// Reports that are written in one call.
-const AT_ONCE: usize = 256;
 
 /// Where one process keeps its notes.
 pub(super) struct Folder {

@@ -14,7 +14,6 @@ mod segment;
 
 use std::{
     path::Path,
-    slice,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -31,6 +30,8 @@ use crate::random::Random;
 
 /// Reports that wait in memory when they cannot be written; more are added up.
 const MOST_IN_MEMORY: usize = 50_000;
+/// Reports that are written in one call, where many are.
+const AT_ONCE: usize = 256;
 /// Bytes after which a file is closed and another begun, at most; less where the budget is small.
 const SEGMENT: u64 = 1024 * 1024;
 
@@ -222,14 +223,10 @@ impl State {
         }
         self.is_failing = false;
         let kept = self.offered.min(self.memory.len());
-        let mut rest = self.memory.split_off(kept).into_iter();
-        for report in rest.by_ref() {
-            if !self.write(slice::from_ref(&report)) {
-                self.memory.push(report);
-                break;
-            }
-        }
-        self.memory.extend(rest);
+        let rest = self.memory.split_off(kept);
+        let written = rest.chunks(AT_ONCE).take_while(|part| self.write(part));
+        let written = AT_ONCE * written.count();
+        self.memory.extend(rest.into_iter().skip(written));
         if !self.is_failing {
             tracing::info!("usage is written to its file again");
         }
